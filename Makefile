@@ -1,0 +1,64 @@
+# Everything runs from a virtual environment that this file makes; nothing needs activating.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+comma := ,
+install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(1); fi
+
+# The first interpreter that runs, is 3.11 or newer, and can make a virtual environment.
+FIND_PYTHON = for p in python3.13 python3.12 python3.11 python3; do \
+	if "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$p"; break; fi; done
+
+.PHONY: help demo test lint unit e2e wheel soak bench clean
+
+help: ## show the targets
+	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# $(STAMP) holds what running needs, $(DEV) what checking needs on top: the demo does not wait for linters.
+$(STAMP): pyproject.toml constraints.txt
+	@set -e; py="$$($(FIND_PYTHON))"; \
+	if [ -z "$$py" ]; then echo "syncd needs Python 3.11 or newer with venv (Debian: apt install python3 python3-venv)" >&2; exit 1; fi; \
+	if command -v uv >/dev/null 2>&1; then uv venv --quiet --allow-existing --python "$$py" $(VENV); else "$$py" -m venv $(VENV); fi; \
+	$(call install,-e '.[sandbox]'); \
+	touch $@
+
+$(DEV): $(STAMP)
+	@set -e; \
+	command -v uv >/dev/null 2>&1 || $(call install,'pip>=25.1'); \
+	$(call install,-e '.[sandbox$(comma)postgres]' --group dev); \
+	touch $@
+
+demo: $(STAMP) ## play the whole scenario against the sandbox systems
+	@$(BIN)/syncd demo
+
+test: $(DEV) lint unit e2e wheel ## every check that CI runs
+
+lint: $(DEV) ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(DEV) ## unit, contract and tidy tests; the rules with branch coverage
+	$(BIN)/coverage run -m pytest -q tests/unit/mappings
+	$(BIN)/coverage report
+	$(BIN)/pytest -q -n 2 tests --ignore tests/e2e --ignore tests/unit/mappings
+
+e2e: $(DEV) ## the real processes against the sandbox
+	$(BIN)/pytest -q tests/e2e
+
+wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests against it
+	./tests/wheel.sh
+
+soak: $(DEV) ## long runs that CI does not wait for
+	@echo "no soaks yet"
+
+bench: $(DEV) ## figures, as shares of a floor measured in the same run
+	$(BIN)/python -m tests.bench
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

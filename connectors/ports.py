@@ -1,0 +1,154 @@
+"""The two protocols that everything above the connectors knows: `OrderManagement` and `FieldService`.
+
+All methods are synchronous and safe to call from any thread; each is one logical step, retried inside only where it
+reads. All raise the errors of `connectors.errors` and nothing else of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from mappings.model import Kind, Record
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """A place in a feed: behind the row with this server stamp and id. `id` "" means before all rows of that stamp."""
+
+    stamp: datetime
+    id: str = ""
+
+
+BEGINNING = Cursor(datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next page begins: `skip` rows behind the keyset place `after`.
+
+    `skip` grows only over rows that the server counts but does not show (access rules after the limit).
+    """
+
+    after: Cursor
+    skip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A row that did not parse, for quarantine. `id` and `stamp` where they could be read; `body` is the raw row as JSON."""
+
+    kind: Kind
+    id: str
+    stamp: datetime | None
+    field: str
+    reason: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One bounded slice of a feed, in keyset order.
+
+    `next` is None only when the server says that nothing follows. `asked_at` is a server instant that is certainly
+    not later than the moment the query began: the reply's `Date` minus the whole duration of the request, rounded down.
+    `hidden` counts rows that the server counted in this slice and did not show.
+    """
+
+    records: tuple[Record, ...]
+    next: Position | None
+    asked_at: datetime
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One journal entry of a record."""
+
+    id: str
+    text: str
+    author: str
+    created_at: datetime
+
+
+class RemoteSystem(Protocol):
+    """What both sides can do."""
+
+    @property
+    def id(self) -> str:
+        """The immutable id of the instance, from the config."""
+
+    @property
+    def granule(self) -> timedelta:
+        """The resolution of the server's stamps."""
+
+    @property
+    def overlap(self) -> timedelta:
+        """How far behind the watermark a pass begins: at least the longest transaction of the server."""
+
+    @property
+    def settle(self) -> timedelta:
+        """How long after a doubtful write a look is believed: longest execution plus index lag."""
+
+    def start(self) -> None:
+        """Resolves state choices and checks that every table and field of the profile is there.
+
+        Idempotent; called by each other method when it has not succeeded yet. Raises `Misconfigured` naming what is
+        missing, or `Unreachable`.
+        """
+
+    def server_time(self) -> datetime:
+        """An instant by the server's own clock, certainly not in its future."""
+
+    def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
+        """Rows of `kind` behind `position` by (stamp, id), `limit` at most.
+
+        Raises `Misconfigured` when a returned row does not match the query (the server ignored the filter).
+        """
+
+    def read(self, kind: Kind, id: str) -> Record:
+        """One record, read by id now. Raises `Missing`."""
+
+    def read_many(self, kind: Kind, ids: Sequence[str]) -> tuple[Record, ...]:
+        """The records of `ids` that can be read, in the order of `ids`; absent ones are left out."""
+
+    def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
+        """Records whose logical `field` equals `value`, each verified on our side, oldest first."""
+
+    def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
+        """Writes logical fields and returns the record as it then stands. Fields that were dropped silently are the
+        caller's to notice by comparison; a `state` is given by its canonical name."""
+
+    def write_note(self, kind: Kind, id: str, text: str) -> None:
+        """Appends one work note. Not idempotent: look the marker up before any second send."""
+
+    def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
+        """The work notes of a record that contain a text, each verified on our side, oldest first."""
+
+    def resolve(self, entity: str, match: str, value: str) -> str | None:
+        """The id of the referenced record ("template", "location", ...) whose `match` property equals `value`.
+
+        None when there is none. Cached; several hits raise `Refused`.
+        """
+
+
+class OrderManagement(RemoteSystem, Protocol):
+    """The side of orders, lines, domain orders and order tasks."""
+
+
+class FieldService(RemoteSystem, Protocol):
+    """The side of work orders and their tasks."""
+
+    def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
+        """Creates a work order under the id that we choose, from logical fields, and returns it as the server made it.
+
+        The returned record's id differs from `id` where the server chose its own. Raises `Unreachable` or `Busy` when it
+        surely never ran; anything else that is not a clean 201 raises `Doubtful`, `Refused` or `Misconfigured`, and the
+        caller reads by id before it believes any of them.
+        """
+
+    def cancel_work_order(self, id: str, reason: str) -> Record:
+        """Cancels with the mandatory reason as a note, and returns the record as it then stands."""

@@ -1,0 +1,1 @@
+"""The durable memory: watermarks, snapshots, links, plans, outbox, quarantine, ledger. The only home of SQLAlchemy."""
