@@ -16,6 +16,7 @@ UNKNOWN_STATE = "unknown"
 """The state of a record whose stored choice no profile resolves. Every rule treats it as open."""
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
+"""Given by a factory, because a mappingproxy counts as mutable before Python 3.12."""
 
 
 class System(StrEnum):
@@ -79,7 +80,7 @@ class Record:
     updated_at: datetime
     state: str
     state_label: str
-    fields: Mapping[str, str] = field(default=_EMPTY)
+    fields: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
     def get(self, name: str) -> str:
         """A logical field, "" where the record has none."""
@@ -129,7 +130,7 @@ class PlannedWorkOrder:
     slot: int
     template: str
     generation: int = 1
-    values: Mapping[str, str] = field(default=_EMPTY)
+    values: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Extra FSM fields that the rule sets, placeholders not yet filled in."""
 
 
@@ -145,7 +146,7 @@ class Plan:
     table: str
     table_hash: str
     work_orders: tuple[PlannedWorkOrder, ...] = ()
-    columns: Mapping[str, str] = field(default=_EMPTY)
+    columns: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
 
 
 class EffectStatus(StrEnum):
