@@ -1,0 +1,173 @@
+"""Who goes next: the heads of the outbox's queues, and the right to perform one of them.
+
+Called by `state.store` for delivery. A queue is one domain order and one target system, in order of birth:
+
+- what is in flight or in doubt blocks everything else of its queue; doubt goes before what is pending;
+- gate answers go before everything that is pending;
+- a parked effect blocks only later ones with the same target, and no gate answer.
+
+A claim is durable as `in_flight` before it is handed out, so a crash can never hide that something may have been sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, exists, func, or_, select, update
+
+from mappings.model import EffectStatus, System
+from state import outbox, schema
+from state.types import Claim
+
+_PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED = (
+    outbox.words(status)[0]
+    for status in (EffectStatus.PENDING, EffectStatus.IN_FLIGHT, EffectStatus.IN_DOUBT, EffectStatus.PARKED)
+)
+_C = schema.outbox.alias("c")  # the candidate
+_B = schema.outbox.alias("b")  # another one of its queue
+_P = schema.outbox.alias("p")  # a parked one of its queue
+
+
+def _same_queue(one: Any, other: Any) -> ColumnElement[bool]:
+    is_open = one.c.status.in_([_PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED])
+    return and_(is_open, one.c.subject == other.c.subject, one.c.system == other.c.system)
+
+
+def _goes_before(one: Any, other: Any) -> ColumnElement[bool]:
+    return or_(
+        one.c.priority < other.c.priority, and_(one.c.priority == other.c.priority, one.c.id < other.c.id)
+    )
+
+
+def _behind_parked(row: Any) -> ColumnElement[bool]:
+    parked = select(_P.c.id).where(
+        _same_queue(_P, row), _P.c.status == _PARKED, _P.c.target == row.c.target, _P.c.id < row.c.id
+    )
+    return and_(row.c.status == _PENDING, row.c.priority > 0, exists(parked.correlate(row)))
+
+
+def _heads() -> Any:
+    """The waiting effects that nothing of their queue blocks, due or not: one for each queue at most."""
+    blocks = or_(
+        _B.c.status == _IN_FLIGHT,
+        and_(_B.c.status == _IN_DOUBT, or_(_C.c.status == _PENDING, _goes_before(_B, _C))),
+        and_(
+            _B.c.status == _PENDING,
+            _C.c.status == _PENDING,
+            _goes_before(_B, _C),
+            ~_behind_parked(_B),
+        ),
+    )
+    blocked = exists(select(_B.c.id).where(_same_queue(_B, _C), _B.c.id != _C.c.id, blocks).correlate(_C))
+    return (_C.c.status.in_([_PENDING, _IN_DOUBT]), ~blocked, ~_behind_parked(_C))
+
+
+_DUE = or_(_C.c.not_before.is_(None), _C.c.not_before <= bindparam("now"))
+_NEXT = (
+    select(
+        _C.c.id,
+        _C.c.fence,
+        _C.c.effect,
+        _C.c.status,
+        _C.c.attempts,
+        _C.c.first_sent_at,
+        _C.c.last_sent_at,
+    )
+    .where(*_heads(), _DUE)
+    .order_by(_C.c.priority, _C.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    # a row that another daemon is claiming or settling is passed by, never waited for (PostgreSQL)
+    .with_for_update(skip_locked=True, of=_C)
+)
+_O = schema.outbox
+_TAKE = (
+    update(_O)
+    .where(_O.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        status=outbox.target("claimed"),
+        fence=_O.c.fence + 1,
+        attempts=_O.c.attempts + 1,
+        owner=bindparam("by"),
+        lease_until=bindparam("until"),
+        not_before=None,
+        moved_at=bindparam("now"),
+        first_sent_at=func.coalesce(_O.c.first_sent_at, bindparam("now", type_=schema.Instant)),
+        last_sent_at=bindparam("now"),
+    )
+)
+_IN_FLIGHT_ROWS = select(_O.c.id, _O.c.kind, _O.c.system).where(_O.c.status == _IN_FLIGHT)
+_EXPIRED = _IN_FLIGHT_ROWS.where(_O.c.lease_until <= bindparam("now")).with_for_update(skip_locked=True)
+_FROM_THE_FUTURE = (
+    select(_O.c.id, _O.c.moved_at, _O.c.not_before, _O.c.lease_until)
+    .where(_O.c.status.in_([_PENDING, _IN_FLIGHT, _IN_DOUBT]), _O.c.moved_at > bindparam("now"))
+    .with_for_update(skip_locked=True)
+)
+
+
+def claim(
+    connection: Connection,
+    owner: str,
+    limit: int,
+    lease_s: float,
+    *,
+    settle_s: Mapping[System, float],
+    now: datetime,
+) -> tuple[Claim, ...]:
+    """Takes up to `limit` due heads. Expired leases go into doubt first."""
+    _start_again(connection, now)
+    expired = list(connection.execute(_EXPIRED, {"now": now}))
+    outbox.lose(connection, expired, settle_s, lease_s, now)
+    rows = list(connection.execute(_NEXT, {"now": now, "limit": limit}))
+    if rows:
+        until = now + timedelta(seconds=lease_s)
+        connection.execute(_TAKE, {"ids": [row.id for row in rows], "by": owner, "until": until, "now": now})
+    return tuple(_to_claim(row) for row in rows)
+
+
+def _to_claim(row: Any) -> Claim:
+    return Claim(
+        id=row.id,
+        fence=row.fence + 1,
+        effect=outbox.to_effect(row.effect),
+        probing=row.status == EffectStatus.IN_DOUBT.value or row.first_sent_at is not None,
+        attempt=row.attempts + 1,
+        first_sent_at=row.first_sent_at,
+        last_sent_at=row.last_sent_at,
+    )
+
+
+def _start_again(connection: Connection, now: datetime) -> None:
+    """A deadline further away than its own length was stored before the clock was set back: it starts again from now."""
+    for row in connection.execute(_FROM_THE_FUTURE, {"now": now}).all():
+        back = row.moved_at - now
+        connection.execute(
+            update(_O)
+            .where(_O.c.id == row.id)
+            .values(
+                moved_at=now,
+                not_before=row.not_before - back if row.not_before else None,
+                lease_until=row.lease_until - back if row.lease_until else None,
+            )
+        )
+
+
+def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, float], now: datetime) -> int:
+    """Everything in flight of owners that are gone goes into doubt; how many that were."""
+    theirs = _IN_FLIGHT_ROWS.where(_O.c.owner.startswith(owner_prefix, autoescape=True)).with_for_update()
+    rows = list(connection.execute(theirs))
+    outbox.lose(connection, rows, settle_s, max(settle_s.values(), default=0.0), now)
+    return len(rows)
+
+
+_SOONEST_HEAD = select(func.min(func.coalesce(_C.c.not_before, _C.c.moved_at), type_=schema.Instant)).where(
+    *_heads()
+)
+_SOONEST_LEASE = select(func.min(_O.c.lease_until, type_=schema.Instant)).where(_O.c.status == _IN_FLIGHT)
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the earliest head may be claimed, or the earliest lease ends. In the past: now. None: nothing waits."""
+    found = (connection.scalar(_SOONEST_HEAD), connection.scalar(_SOONEST_LEASE))
+    return min((instant for instant in found if instant is not None), default=None)

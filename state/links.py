@@ -1,0 +1,108 @@
+"""Which work orders belong to which domain orders, and the plan that is pinned to each domain order.
+
+Called by `state.transaction` and `state.facts`. A link, once stored, is not overwritten; a plan is, by a new decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, select, update
+
+from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
+from state import schema
+from state.snapshots import COLUMNS, to_record
+
+_L = schema.links
+_P = schema.plans
+_S = schema.snapshots
+_LINK_COLUMNS = (
+    _L.c.domain_order,
+    _L.c.work_order,
+    _L.c.origin,
+    _L.c.rule,
+    _L.c.slot,
+    _L.c.generation,
+    _L.c.noted,
+)
+
+_OF_SUBJECT = (
+    select(*_LINK_COLUMNS, *COLUMNS)
+    .select_from(_L.outerjoin(_S, and_(_S.c.kind == Kind.WORK_ORDER.value, _S.c.id == _L.c.work_order)))
+    .where(_L.c.domain_order == bindparam("subject"))
+    .order_by(_L.c.made_at, _L.c.work_order)
+)
+_SUBJECTS = (
+    select(_S.c.kind, _S.c.id)
+    .select_from(_L.join(_S, _S.c.id == _L.c.domain_order))
+    .where(_L.c.work_order == bindparam("work_order"), _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]))
+)
+_NOTE = (
+    update(_L)
+    .where(
+        _L.c.domain_order == bindparam("subject"),
+        _L.c.work_order.in_(bindparam("work_orders", expanding=True)),
+    )
+    .values(noted=True)
+)
+_PLAN = select(_P.c.domain_order, _P.c.table_name, _P.c.table_hash, _P.c.work_orders, _P.c.columns).where(
+    _P.c.domain_order == bindparam("subject")
+)
+
+
+def add(connection: Connection, link: Link, now: datetime) -> bool:
+    """Stores a link unless the two are linked already; says whether it did."""
+    row = {
+        "domain_order": link.domain_order,
+        "work_order": link.work_order,
+        "origin": link.origin.value,
+        "rule": link.rule,
+        "slot": link.slot,
+        "generation": link.generation,
+        "noted": link.noted,
+        "made_at": now,
+    }
+    return connection.execute(schema.insert_or_ignore(_L, connection.dialect.name), row).rowcount == 1
+
+
+def of_subject(connection: Connection, subject: str) -> list[tuple[Link, Record | None]]:
+    """The links of a domain order in the order in which they were made, each with the work order as last seen."""
+    rows = connection.execute(_OF_SUBJECT, {"subject": subject})
+    return [(_to_link(row), to_record(row[7:]) if row[7] is not None else None) for row in rows]
+
+
+def subjects_of(connection: Connection, work_order: str) -> list[tuple[Kind, str]]:
+    """The linked domain orders and order tasks that have a snapshot."""
+    return [(Kind(row.kind), row.id) for row in connection.execute(_SUBJECTS, {"work_order": work_order})]
+
+
+def mark_noted(connection: Connection, subject: str, work_orders: Iterable[str]) -> None:
+    connection.execute(_NOTE, {"subject": subject, "work_orders": list(work_orders)})
+
+
+def _to_link(row: Sequence[Any]) -> Link:
+    domain_order, work_order, origin, rule, slot, generation, noted = row[: len(_LINK_COLUMNS)]
+    return Link(domain_order, work_order, Origin(origin), rule, slot, generation, bool(noted))
+
+
+def pin(connection: Connection, plan: Plan, now: datetime) -> None:
+    """Stores a plan in place of the one before."""
+    row = {
+        "domain_order": plan.domain_order,
+        "table_name": plan.table,
+        "table_hash": plan.table_hash,
+        "work_orders": plan.work_orders,
+        "columns": plan.columns,
+        "pinned_at": now,
+    }
+    connection.execute(schema.insert_or_replace(_P, connection.dialect.name), row)
+
+
+def plan_of(connection: Connection, subject: str) -> Plan | None:
+    row = connection.execute(_PLAN, {"subject": subject}).first()
+    if row is None:
+        return None
+    work_orders = tuple(PlannedWorkOrder(**planned) for planned in row.work_orders)
+    return Plan(row.domain_order, row.table_name, row.table_hash, work_orders, row.columns)

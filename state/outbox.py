@@ -1,0 +1,210 @@
+"""The durable list of effects: how one is born, voided, settled, lost and released. `claims` says who goes next.
+
+Called by `state.transaction` and `state.store`. A status changes only along `mappings.effects.MOVES`, and every settling
+statement compares the fence: zero rows mean that the claim was lost in the meantime, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
+
+from mappings.effects import MOVES, Decision, Effect, EffectKind, Reference
+from mappings.model import EffectStatus, Kind, KnownEffect, Link, Origin, System
+from state import schema
+from state.types import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked, ParkedEffect
+
+O = schema.outbox  # noqa: E741 - a table alias, written with its column after it
+REASON_LIMIT = 500
+"""Characters of a reason that are kept."""
+
+
+def sources(event: str) -> tuple[EffectStatus, ...]:
+    """From which states `event` moves an effect."""
+    return tuple(status for status, name in MOVES if name == event)
+
+
+def target(event: str) -> str:
+    """Where `event` moves an effect: the same state from everywhere."""
+    (found,) = {after for (_, name), after in MOVES.items() if name == event}
+    return found.value
+
+
+def words(*statuses: EffectStatus) -> list[Any]:
+    """Statuses as SQL literals: a partial index serves only a condition without parameters."""
+    return [literal_column(f"'{status.value}'") for status in statuses]
+
+
+_OPEN = words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
+_UNSENT = words(*(s for s in sources("overtaken") if s is not EffectStatus.IN_FLIGHT))
+
+_STORED = select(O.c.key, O.c.status, O.c.attempts, O.c.first_sent_at, O.c.last_sent_at).where(
+    O.c.key.in_(bindparam("keys", expanding=True))
+)
+_VOID = (
+    update(O)
+    .where(O.c.key.in_(bindparam("keys", expanding=True)), O.c.status.in_(_UNSENT))
+    .values(
+        status=target("overtaken"),
+        moved_at=bindparam("now"),
+        settled_at=bindparam("now"),
+        not_before=None,
+        reason=bindparam("why"),
+    )
+)
+_FORGET = delete(O).where(O.c.key.in_(bindparam("keys", expanding=True)))
+_OF_SUBJECT = (
+    select(O.c.key, O.c.kind, O.c.status, O.c.target)
+    .where(O.c.subject == bindparam("subject"), O.c.status.in_(_OPEN))
+    .order_by(O.c.id)
+)
+_PARKED = (
+    select(O.c.key, O.c.subject, O.c.reason).where(O.c.status == EffectStatus.PARKED.value).order_by(O.c.id)
+)
+
+
+def apply(connection: Connection, decision: Decision, now: datetime) -> tuple[str, ...]:
+    """Voids what the decision supersedes and stores what it intends; the keys that wait now and did not before."""
+    if decision.supersede:
+        why = decision.because[0].text if decision.because else "superseded by a later decision"
+        values = {"keys": list(decision.supersede), "now": now, "why": why[:REASON_LIMIT]}
+        connection.execute(_VOID, values)
+    effects = {effect.key: effect for effect in decision.effects}
+    if not effects:
+        return ()
+    stored = {row.key: row for row in connection.execute(_STORED, {"keys": list(effects)})}
+    wanted_again = [key for key, row in stored.items() if row.status in sources("wanted_again")]
+    born = [key for key in effects if key not in stored or key in wanted_again]
+    if wanted_again:
+        # born anew at the end of its queue: its old place was before effects that were decided since
+        connection.execute(_FORGET, {"keys": wanted_again})
+    if born:
+        connection.execute(insert(O), [_row(effects[key], stored.get(key), now) for key in born])
+    return tuple(born)
+
+
+def _row(effect: Effect, before: Any, now: datetime) -> dict[str, object]:
+    return {
+        "key": effect.key,
+        "kind": effect.kind.value,
+        "priority": 0 if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER else 1,
+        "subject": effect.subject,
+        "system": effect.system.value,
+        "target": effect.target,
+        "status": EffectStatus.PENDING.value,
+        "moved_at": now,
+        "effect": effect,
+        "because": effect.because,
+        "attempts": before.attempts if before else 0,
+        "fence": 0,
+        "owner": "",
+        "born_at": now,
+        "first_sent_at": before.first_sent_at if before else None,
+        "last_sent_at": before.last_sent_at if before else None,
+        "reason": "",
+    }
+
+
+def to_effect(data: Mapping[str, Any]) -> Effect:
+    """An effect from its JSON."""
+    values = dict(data)
+    link = values.pop("link")
+    references = {name: Reference(**one) for name, one in values.pop("references").items()}
+    return Effect(
+        **values
+        | {
+            "kind": EffectKind(values["kind"]),
+            "system": System(values["system"]),
+            "subject_kind": Kind(values["subject_kind"]),
+            "target_kind": Kind(values["target_kind"]),
+        },
+        references=references,
+        link=None if link is None else Link(**link | {"origin": Origin(link["origin"])}),
+    )
+
+
+def of_subject(connection: Connection, subject: str) -> tuple[KnownEffect, ...]:
+    """The effects of a domain order that are neither done nor superseded, oldest first."""
+    rows = connection.execute(_OF_SUBJECT, {"subject": subject})
+    return tuple(KnownEffect(row.key, row.kind, EffectStatus(row.status), row.target) for row in rows)
+
+
+def parked(connection: Connection) -> tuple[ParkedEffect, ...]:
+    return tuple(ParkedEffect(*row) for row in connection.execute(_PARKED))
+
+
+def settle(connection: Connection, claim: Claim, outcome: Outcome, now: datetime) -> bool:
+    """Moves a claimed effect by its outcome. False: the fence has moved on, somebody else has it, nothing is written."""
+    values: dict[str, Any] = {"owner": "", "lease_until": None, "moved_at": now}
+    match outcome:
+        case Done(detail=detail):
+            values |= {"status": target("done"), "settled_at": now, "reason": detail}
+        case NotSent(reason, retry_in_s):
+            values |= {"status": target("not_sent"), "reason": reason, "not_before": _in(retry_in_s, now)}
+            if not claim.probing:  # then no byte of it has ever left
+                values |= {"first_sent_at": None, "last_sent_at": None}
+        case InDoubt(reason, probe_in_s):
+            values |= {"status": target("doubtful"), "reason": reason, "not_before": _in(probe_in_s, now)}
+        case Parked(reason):
+            values |= {"status": target("refused"), "reason": reason}
+        case Overtaken(reason):
+            values |= {"status": target("overtaken"), "settled_at": now, "reason": reason}
+        case _:
+            assert_never(outcome)
+    values["reason"] = values["reason"][:REASON_LIMIT]
+    mine = (O.c.id == claim.id, O.c.fence == claim.fence, O.c.status == EffectStatus.IN_FLIGHT.value)
+    return connection.execute(update(O).where(*mine).values(values)).rowcount == 1
+
+
+def _in(seconds: float, now: datetime) -> datetime:
+    return now + timedelta(seconds=seconds)
+
+
+def lose(
+    connection: Connection, rows: list[Any], settle_s: Mapping[System, float], default_s: float, now: datetime
+) -> None:
+    """Moves in-flight rows (id, kind, system) whose owner is gone into doubt. Their fences move on."""
+    statement = (
+        update(O)
+        .where(O.c.id == bindparam("row"), O.c.status.in_(words(*sources("lost"))))
+        .values(
+            status=target("lost"),
+            fence=O.c.fence + 1,
+            owner="",
+            lease_until=None,
+            moved_at=now,
+            not_before=bindparam("probe_at"),
+            reason="the process that sent it was lost",
+        )
+    )
+    values = [{"row": row.id, "probe_at": _in(_doubt_s(row, settle_s, default_s), now)} for row in rows]
+    if values:
+        connection.execute(statement, values)
+
+
+def _doubt_s(row: Any, settle_s: Mapping[System, float], default_s: float) -> float:
+    if row.kind == EffectKind.CREATE_WORK_ORDER.value:
+        return 0  # the id is ours: a look-up by id or a second send harms nothing
+    return settle_s.get(System(row.system), default_s)
+
+
+def retry(connection: Connection, key: str, now: datetime) -> bool:
+    """A person lets a parked effect go on: it is probed first."""
+    return _release(connection, key, "retried", now)
+
+
+def drop(connection: Connection, key: str, reason: str, now: datetime) -> bool:
+    """A person gives a parked effect up."""
+    return _release(connection, key, "dropped", now, reason=reason[:REASON_LIMIT], settled_at=now)
+
+
+def _release(connection: Connection, key: str, event: str, now: datetime, **values: object) -> bool:
+    statement = (
+        update(O)
+        .where(O.c.key == key, O.c.status.in_([status.value for status in sources(event)]))
+        .values(status=target(event), moved_at=now, not_before=None, **values)
+    )
+    return connection.execute(statement).rowcount == 1

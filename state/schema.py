@@ -1,0 +1,269 @@
+"""The tables, and how instants and values are written in them. The same on SQLite and PostgreSQL.
+
+Used by every module of the state. `migrations` builds the tables; a test compares the two. `HEAD` is the revision this
+code works with, compared at start-up without alembic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, cast
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+HEAD = "0001"
+"""The newest migration."""
+
+metadata = MetaData()
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant as fixed-width text, "2026-11-23T06:51:54.000000Z": sorts as it reads, in any shell."""
+
+    # C: PostgreSQL compares by byte, as SQLite does
+    impl = String(27).with_variant(String(27, collation="C"), "postgresql")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> str | None:
+        return None if value is None else instant_text(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def instant_text(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError("an instant without a time zone")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+class Json(TypeDecorator[Any]):
+    """A value as JSON text. Read-only mappings and dataclasses are written as objects."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
+        return None if value is None else orjson.dumps(value, default=_plain).decode()
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+class OutsideText(TypeDecorator[str]):
+    """Text that a remote system wrote: what no database column holds (NUL, lone surrogates) is escaped."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite grows ids only for INTEGER keys."""
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("stamp", Instant, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("passed_until", Instant),
+    Column("updated_at", Instant, nullable=False),
+)
+
+baseline = Table(
+    "baseline",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("id = 1", name="one_baseline"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+)
+
+decider = Table(
+    "decider",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+)
+"""One row, locked by who decides (PostgreSQL)."""
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_label", Text, nullable=False),
+    Column("fields", Json, nullable=False),
+    # the records above this one, by their kind
+    Column("customer_order", Text),
+    Column("order_line", Text),
+    Column("domain_order", Text),
+    Column("work_order", Text),
+    Column("seen_at", Instant, nullable=False),
+)
+for _above in ("customer_order", "order_line", "domain_order", "work_order"):
+    _where = text(f"{_above} IS NOT NULL")
+    Index(f"snapshots_by_{_above}", snapshots.c[_above], sqlite_where=_where, postgresql_where=_where)
+
+links = Table(
+    "links",
+    metadata,
+    Column("domain_order", Text, primary_key=True),
+    Column("work_order", Text, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("noted", Boolean, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Index("links_by_work_order", "work_order"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("domain_order", Text, primary_key=True),
+    Column("table_name", Text, nullable=False),
+    Column("table_hash", Text, nullable=False),
+    Column("work_orders", Json, nullable=False),
+    Column("columns", Json, nullable=False),
+    Column("pinned_at", Instant, nullable=False),
+)
+
+WAITING = "status IN ('pending', 'in_doubt')"
+OPEN = "status IN ('pending', 'in_flight', 'in_doubt', 'parked')"
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("priority", Integer, nullable=False),  # 0 goes first
+    Column("subject", Text, nullable=False),  # subject and system are the queue
+    Column("system", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("moved_at", Instant, nullable=False),  # both deadlines below count from here
+    Column("effect", Json, nullable=False),
+    Column("because", OutsideText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", Instant),
+    Column("not_before", Instant),
+    Column("born_at", Instant, nullable=False),
+    Column("first_sent_at", Instant),
+    Column("last_sent_at", Instant),
+    Column("settled_at", Instant),
+    Column("reason", OutsideText, nullable=False),
+    Index("outbox_waiting", "priority", "id", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
+    Index("outbox_queues", "subject", "system", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+    Index("outbox_by_status", "status", "kind"),
+    sqlite_autoincrement=True,  # an id is never used twice: a late worker must not match another effect
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),  # the record's id, else a digest of its body
+    Column("system", Text, nullable=False),
+    Column("id", OutsideText, nullable=False),
+    Column("stamp", Instant),
+    Column("field", OutsideText, nullable=False),
+    Column("reason", OutsideText, nullable=False),
+    Column("body", OutsideText, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("work_order", Text, nullable=False),
+    Column("effect_key", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    sqlite_autoincrement=True,
+)
+for _about in ("subject", "order_id", "work_order"):
+    _where = text(f"{_about} <> ''")
+    Index(f"ledger_by_{_about}", ledger.c[_about], sqlite_where=_where, postgresql_where=_where)
+
+
+@cache
+def insert_or_ignore(table: Table, dialect: str) -> Any:
+    """An insert that leaves an existing row alone."""
+    return _insert(dialect)(table).on_conflict_do_nothing()
+
+
+@cache
+def insert_or_replace(table: Table, dialect: str, keep: tuple[str, ...] = ()) -> Any:
+    """An insert that overwrites an existing row by primary key, except its `keep` columns."""
+    statement = _insert(dialect)(table)
+    keys = [column.name for column in table.primary_key]
+    new = {c.name: statement.excluded[c.name] for c in table.c if c.name not in (*keys, *keep)}
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)
+
+
+def _insert(dialect: str) -> Any:
+    # the two dialects' inserts have the same methods and no common type
+    return cast(Any, sqlite_insert if dialect == "sqlite" else postgresql_insert)

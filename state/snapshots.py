@@ -1,0 +1,154 @@
+"""The last version of every remote record that was seen, and which records stand below which.
+
+`Snapshots` belongs to one deciding transaction: it reads each record once and writes all of them in one statement, so a
+page costs a few statements. A version never moves backwards by a feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, tuple_
+
+from mappings.model import Kind, Record
+from state import schema
+
+CHUNK = 500
+"""Values in one IN list: below every database's limit."""
+
+_T = schema.snapshots
+COLUMNS = (
+    _T.c.kind,
+    _T.c.id,
+    _T.c.number,
+    _T.c.version,
+    _T.c.created_at,
+    _T.c.updated_at,
+    _T.c.state,
+    _T.c.state_label,
+    _T.c.fields,
+)
+"""What `to_record` reads, in this order."""
+
+_ONE = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id"))
+_MANY = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
+_PAIRS = select(*COLUMNS).where(tuple_(_T.c.kind, _T.c.id).in_(bindparam("pairs", expanding=True)))
+_IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
+_BELOW = {
+    kind: select(_T.c.kind, _T.c.id)
+    .where(_T.c[kind.value].in_(bindparam("ids", expanding=True)))
+    .order_by(_T.c.kind, _T.c.id)
+    for kind in (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.WORK_ORDER)
+}
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(values)
+    while part := list(islice(rest, CHUNK)):
+        yield part
+
+
+def to_record(row: Sequence[Any]) -> Record:
+    """A record from a row that begins with `COLUMNS`."""
+    kind, id, number, version, created_at, updated_at, state, label, fields = row[: len(COLUMNS)]
+    return Record(Kind(kind), id, number, version, created_at, updated_at, state, label, fields)
+
+
+def known(connection: Connection, kind: Kind, ids: Iterable[str]) -> frozenset[str]:
+    """Which of `ids` have a snapshot."""
+    found: set[str] = set()
+    for part in chunks(dict.fromkeys(ids)):
+        found.update(connection.scalars(_IDS, {"kind": kind.value, "ids": part}))
+    return frozenset(found)
+
+
+class Snapshots:
+    """Reads through a cache and writes behind it. Right only while nobody else can write: in a deciding transaction."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._seen: dict[tuple[Kind, str], Record | None] = {}
+        self._unwritten: dict[tuple[Kind, str], Record] = {}
+
+    def get(self, kind: Kind, id: str) -> Record | None:
+        if (kind, id) not in self._seen:
+            row = self._connection.execute(_ONE, {"kind": kind.value, "id": id}).first()
+            self._seen[kind, id] = None if row is None else to_record(row)
+        return self._seen[kind, id]
+
+    def preload(self, kind: Kind, ids: Iterable[str]) -> None:
+        """Reads many at once, so that `get` and `put` need no statement for them."""
+        missing = [id for id in dict.fromkeys(ids) if (kind, id) not in self._seen]
+        for part in chunks(missing):
+            self._seen.update(dict.fromkeys((kind, id) for id in part))
+            for row in self._connection.execute(_MANY, {"kind": kind.value, "ids": part}):
+                self.learn(to_record(row))
+
+    def preload_pairs(self, pairs: Iterable[tuple[Kind, str]]) -> None:
+        """Reads a handful of records of several kinds in one statement."""
+        missing = [pair for pair in pairs if pair not in self._seen]
+        if missing:
+            self._seen.update(dict.fromkeys(missing))
+            values = [(kind.value, id) for kind, id in missing]
+            for row in self._connection.execute(_PAIRS, {"pairs": values}):
+                self.learn(to_record(row))
+
+    def learn(self, record: Record) -> None:
+        """Keeps a record that was read from the database by another statement of this transaction."""
+        if (record.kind, record.id) not in self._unwritten:
+            self._seen[record.kind, record.id] = record
+
+    def put(self, record: Record, *, by_id: bool) -> bool:
+        stored = self.get(record.kind, record.id)
+        if stored == record:
+            return True
+        older = stored is not None and (record.version, record.updated_at) < (
+            stored.version,
+            stored.updated_at,
+        )
+        if older and not by_id:
+            return False
+        self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = record
+        return True
+
+    def flush(self) -> None:
+        """Writes what `put` has taken. Called before any statement that joins snapshots, and before the commit."""
+        if self._unwritten:
+            rows = [self._row(record) for record in self._unwritten.values()]
+            statement = schema.insert_or_replace(_T, self._connection.dialect.name)
+            self._connection.execute(statement, rows)
+            self._unwritten.clear()
+
+    def below(self, kind: Kind, ids: Iterable[str]) -> list[tuple[Kind, str]]:
+        """The records that name one of `ids` as theirs, as (kind, id)."""
+        if kind not in _BELOW:
+            return []
+        self.flush()
+        return [
+            (Kind(row.kind), row.id)
+            for part in chunks(ids)
+            for row in self._connection.execute(_BELOW[kind], {"ids": part})
+        ]
+
+    def _row(self, record: Record) -> dict[str, object]:
+        above = {kind.value: id for kind, id in record.parents().values()}
+        return {
+            "kind": record.kind.value,
+            "id": record.id,
+            "number": record.number,
+            "version": record.version,
+            "created_at": record.created_at,
+            "updated_at": record.updated_at,
+            "state": record.state,
+            "state_label": record.state_label,
+            "fields": record.fields,
+            "customer_order": above.get("customer_order"),
+            "order_line": above.get("order_line"),
+            "domain_order": above.get("domain_order"),
+            "work_order": above.get("work_order"),
+            "seen_at": self._now,
+        }

@@ -1,0 +1,170 @@
+"""The only door to the durable memory. Speaks the domain; nothing else of this package is imported from outside.
+
+Lanes decide inside `deciding`, delivery claims and settles, commands read. Every method is one transaction, begun and
+committed here; none ever talks to a remote system. Errors of the database leave as `StateError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from types import MappingProxyType
+
+from mappings.model import Kind, System
+from state import claims, leases, ledger, quarantine, snapshots, summary, watermarks
+from state.engine import Database
+from state.leases import run_lock
+from state.migrations import check_revision, create_or_migrate
+from state.transaction import Transaction
+from state.types import (
+    Baseline,
+    Claim,
+    Done,
+    Identity,
+    InDoubt,
+    LedgerEntry,
+    NotSent,
+    Outcome,
+    Overtaken,
+    Parked,
+    ParkedEffect,
+    QuarantinedRecord,
+    StateError,
+    StateLocked,
+    StateMissing,
+    StateNewer,
+    StateOutdated,
+    Summary,
+    Watermark,
+)
+from state.watermarks import initialise as begin_at
+
+__all__ = [
+    "Baseline",
+    "Claim",
+    "Done",
+    "Identity",
+    "InDoubt",
+    "LedgerEntry",
+    "NotSent",
+    "Outcome",
+    "Overtaken",
+    "Parked",
+    "ParkedEffect",
+    "QuarantinedRecord",
+    "StateError",
+    "StateLocked",
+    "StateMissing",
+    "StateNewer",
+    "StateOutdated",
+    "Store",
+    "Summary",
+    "Transaction",
+    "Watermark",
+    "create_or_migrate",
+    "run_lock",
+]
+
+_NO_SETTLE: Mapping[System, float] = MappingProxyType({})
+
+
+class Store:
+    """An open state. Safe to call from any thread. `now` is the clock, `run` names this process in the ledger.
+
+    Raises `StateMissing`, `StateOutdated` or `StateNewer` when it cannot be opened as it is.
+    """
+
+    def __init__(self, url: str, now: Callable[[], datetime], run: str = "") -> None:
+        self._database = Database(url)
+        self._now = now
+        self._run = run
+        try:
+            with self._database.reading() as connection:
+                check_revision(connection, self._database.name)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def close(self) -> None:
+        self._database.close()
+
+    def baseline(self) -> Baseline | None:
+        with self._database.reading() as connection:
+            return watermarks.baseline(connection)
+
+    def identities(self) -> dict[System, Identity]:
+        with self._database.reading() as connection:
+            return watermarks.identities(connection)
+
+    def initialise(
+        self, baseline: Baseline, identities: Mapping[System, Identity], watermarks: Mapping[str, datetime]
+    ) -> None:
+        """Stores from when on syncd is responsible and where each feed begins. Refuses when there is a baseline."""
+        with self._database.deciding() as connection:
+            begin_at(connection, baseline, identities, watermarks, self._now())
+
+    def watermark(self, feed: str) -> Watermark | None:
+        with self._database.reading() as connection:
+            return watermarks.watermark(connection, feed)
+
+    @contextmanager
+    def deciding(self) -> Iterator[Transaction]:
+        """A transaction that locks before it reads. Commits at the end of the block, or rolls back by an exception."""
+        with self._database.deciding() as connection:
+            transaction = Transaction(connection, self._now(), self._run)
+            yield transaction
+            transaction.finish()
+
+    def known(self, kind: Kind, ids: Iterable[str]) -> frozenset[str]:
+        """Which of `ids` have a snapshot."""
+        with self._database.reading() as connection:
+            return snapshots.known(connection, kind, ids)
+
+    def claim(
+        self, owner: str, limit: int, lease_s: float, settle_s: Mapping[System, float] = _NO_SETTLE
+    ) -> tuple[Claim, ...]:
+        """Takes up to `limit` effects that are due, one for each queue at most, for `lease_s` seconds.
+
+        Leases that have run out go into doubt, to be probed after `settle_s` (another `lease_s` where it says nothing).
+        """
+        with self._database.writing() as connection:
+            return claims.claim(connection, owner, limit, lease_s, settle_s=settle_s, now=self._now())
+
+    def lose(self, owner_prefix: str, settle_s: Mapping[System, float]) -> int:
+        """After a crash: what owners of that prefix had in flight goes into doubt; how many that were.
+
+        A create is probed at once (its id is ours), everything else after `settle_s` of its system.
+        """
+        with self._database.deciding() as connection:
+            return claims.lose(connection, owner_prefix, settle_s, self._now())
+
+    def next_due(self) -> datetime | None:
+        """When the earliest waiting effect may be claimed (the past: at once), or a lease ends; None: nothing waits."""
+        with self._database.reading() as connection:
+            return claims.next_due(connection)
+
+    def take_lease(self, name: str, owner: str, lease_s: float) -> bool:
+        """Takes or renews a named lease, such as that of a feed's poller; False while another owner has it."""
+        with self._database.deciding() as connection:
+            return leases.take(connection, name, owner, lease_s, self._now())
+
+    def give_back(self, name: str, owner: str) -> None:
+        """Ends a named lease before its time."""
+        with self._database.writing() as connection:
+            leases.give_back(connection, name, owner)
+
+    def summary(self) -> Summary:
+        """The figures of `syncd status`, all of one instant."""
+        with self._database.reading() as connection:
+            return summary.summary(connection)
+
+    def ledger_of(self, id: str) -> tuple[LedgerEntry, ...]:
+        """The history of a domain order, an order or a work order, oldest first."""
+        with self._database.reading() as connection:
+            return ledger.about(connection, id)
+
+    def quarantined(self) -> tuple[QuarantinedRecord, ...]:
+        """The records that could not be read, oldest first."""
+        with self._database.reading() as connection:
+            return quarantine.every(connection)

@@ -1,0 +1,43 @@
+"""Counts what the state holds, for `syncd status` and the metrics. Called by `state.store`; only reads."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table, func, select
+
+from mappings.model import EffectStatus
+from state import outbox, quarantine, schema, watermarks
+from state.types import Summary
+
+_O = schema.outbox
+_EFFECTS = (
+    select(_O.c.kind, _O.c.status, func.count())
+    .group_by(_O.c.kind, _O.c.status)
+    .order_by(_O.c.kind, _O.c.status)
+)
+_OLDEST = select(func.min(_O.c.born_at, type_=schema.Instant)).where(
+    _O.c.status == EffectStatus.PENDING.value
+)
+_SNAPSHOTS = (
+    select(schema.snapshots.c.kind, func.count().label("n"))
+    .group_by(schema.snapshots.c.kind)
+    .order_by(schema.snapshots.c.kind)
+)
+
+
+def summary(connection: Connection) -> Summary:
+    effects = {(kind, status): n for kind, status, n in connection.execute(_EFFECTS)}
+    return Summary(
+        feeds=watermarks.every_watermark(connection),
+        effects=effects,
+        oldest_pending=connection.scalar(_OLDEST),
+        in_doubt=sum(n for (_, status), n in effects.items() if status == EffectStatus.IN_DOUBT.value),
+        quarantine=quarantine.count(connection),
+        links=_count(connection, schema.links),
+        plans=_count(connection, schema.plans),
+        snapshots={row.kind: row.n for row in connection.execute(_SNAPSHOTS)},
+        parked=outbox.parked(connection),
+    )
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0

@@ -1,0 +1,135 @@
+"""What may be done inside a deciding transaction: read facts, store snapshots, apply decisions, settle claims, advance.
+
+Made by `state.store.Store.deciding`; all of it commits together or not at all. Never does any input or output but to
+the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from mappings.effects import Decision
+from mappings.model import Facts, Kind, Link, Record, System
+from state import facts, ledger, links, outbox, quarantine, watermarks
+from state.snapshots import Snapshots
+from state.types import Baseline, Claim, Done, LedgerEntry, Outcome
+
+
+class Transaction:
+    """Belongs to one thread, and ends with its `deciding` block."""
+
+    def __init__(self, connection: Connection, now: datetime, run: str) -> None:
+        self._connection = connection
+        self._now = now
+        self._run = run
+        self._snapshots = Snapshots(connection, now)
+        self._entries: list[LedgerEntry] = []
+        self._baseline: Baseline | None = None
+
+    def snapshot(self, kind: Kind, id: str) -> Record | None:
+        """The record as last seen."""
+        return self._snapshots.get(kind, id)
+
+    def preload(self, kind: Kind, ids: Iterable[str]) -> None:
+        """Reads many snapshots in one statement. Saves time only: a page costs a few statements instead of hundreds."""
+        self._snapshots.preload(kind, ids)
+
+    def record(self, record: Record, *, by_id: bool = False) -> bool:
+        """Stores a snapshot. True: what is stored is `record` now. False: a newer version is, and nothing was stored.
+
+        A feed never moves a version backwards; a read `by_id` may, because the remote record itself was rolled back.
+        """
+        return self._snapshots.put(record, by_id=by_id)
+
+    def subjects_of(self, kind: Kind, id: str) -> tuple[tuple[Kind, str], ...]:
+        """The domain orders and order tasks that a record concerns, sorted.
+
+        A domain order or order task itself; everything below an order, a line or a domain order; for a work order and
+        its tasks, those that are linked to it.
+        """
+        return facts.subjects_of(self._connection, self._snapshots, kind, id)
+
+    def facts_for(self, kind: Kind, id: str) -> Facts | None:
+        """Everything that a decision about a domain order or order task may look at; None when it was never seen."""
+        if self._baseline is None:
+            self._baseline = watermarks.baseline(self._connection)
+        return facts.facts_for(self._connection, self._snapshots, self._baseline, kind, id)
+
+    def apply(self, decision: Decision) -> tuple[str, ...]:
+        """Makes a decision durable. Returns the keys of the effects that wait now and did not before."""
+        if decision.plan is not None:
+            links.pin(self._connection, decision.plan, self._now)
+        if decision.noted:
+            links.mark_noted(self._connection, decision.subject, decision.noted)
+        return outbox.apply(self._connection, decision, self._now)
+
+    def link(self, link: Link) -> bool:
+        """Links the two unless they are linked already; says whether it did."""
+        return links.add(self._connection, link, self._now)
+
+    def settle(self, claim: Claim, outcome: Outcome) -> bool:
+        """Stores what became of a claimed effect, with the link and the record of a done one.
+
+        False means that zero rows matched the claim's fence: it was taken for lost, somebody else probes it, and
+        nothing was written. The caller then writes nothing of its own either.
+        """
+        if not outbox.settle(self._connection, claim, outcome, self._now):
+            return False
+        if isinstance(outcome, Done):
+            if outcome.link is not None:
+                self.link(outcome.link)
+            if outcome.record is not None:
+                self.record(outcome.record)
+        return True
+
+    def retry(self, key: str) -> bool:
+        """Lets a parked effect go on, probing first; False when it is not parked."""
+        return outbox.retry(self._connection, key, self._now)
+
+    def drop(self, key: str, reason: str) -> bool:
+        """Gives a parked effect up; False when it is not parked."""
+        return outbox.drop(self._connection, key, reason, self._now)
+
+    def advance(self, feed: str, stamp: datetime, id: str, passed_until: datetime | None = None) -> None:
+        """Moves a watermark forward; what lies behind it changes nothing."""
+        watermarks.advance(self._connection, feed, stamp, id, passed_until=passed_until, now=self._now)
+
+    def quarantine(  # noqa: PLR0917 - the parts of an unreadable record, in its own order
+        self,
+        system: System,
+        kind: Kind,
+        id: str,
+        stamp: datetime | None,
+        field: str,
+        reason: str,
+        body: str,
+    ) -> None:
+        """Keeps a record that could not be read. Seen again, it replaces what was kept and counts."""
+        quarantine.put(
+            self._connection,
+            system=system,
+            kind=kind,
+            id=id,
+            stamp=stamp,
+            field=field,
+            reason=reason,
+            body=body,
+            now=self._now,
+        )
+
+    def release_quarantine(self, kind: Kind, id: str) -> bool:
+        """The record became readable; says whether it was in quarantine."""
+        return quarantine.release(self._connection, kind, id)
+
+    def remember(self, entry: LedgerEntry) -> None:
+        """Appends to the ledger."""
+        self._entries.append(entry)
+
+    def finish(self) -> None:
+        """Writes what was held back to be written at once. Called by the store, just before the commit."""
+        self._snapshots.flush()
+        ledger.remember(self._connection, self._entries, self._run, self._now)
+        self._entries.clear()

@@ -1,0 +1,174 @@
+"""The values that cross the door of the state, and the ways it can fail.
+
+Returned and taken by `state.store`; lanes and commands import them from there. Nothing here touches a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mappings.effects import Effect
+from mappings.model import Kind, Link, Record, System
+
+
+class StateError(Exception):
+    """The state cannot be used. The text names the thing and the next step, never a path, a credential or a body."""
+
+
+class StateMissing(StateError):
+    """There is no state behind the URL, or an empty one."""
+
+
+class StateOutdated(StateError):
+    """The state was written by an older syncd."""
+
+
+class StateNewer(StateError):
+    """The state was written by a newer syncd."""
+
+
+class StateLocked(StateError):
+    """Another process holds the state: a daemon its run lock, or a writer for longer than we wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The position in a feed. `passed_until` is the server instant up to which a complete pass has seen the feed."""
+
+    feed: str
+    stamp: datetime
+    id: str
+    passed_until: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The server instant of OM from which syncd is responsible, and when that was stored."""
+
+    at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which instance a system was when the state began: the immutable id of the config, and its URL."""
+
+    system: System
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to perform one effect until its lease ends. Durable as `in_flight` before it is returned.
+
+    `probing` says that it may have been sent before: look by key before writing. `first_sent_at` and `last_sent_at`
+    are those of earlier claims that may have sent it, None when there was none. `attempt` counts from 1.
+    """
+
+    id: int
+    fence: int
+    effect: Effect
+    probing: bool
+    attempt: int
+    first_sent_at: datetime | None
+    last_sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The remote system has it. `record` is its last answer, `link` what a create stores."""
+
+    record: Record | None = None
+    link: Link | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It surely never ran; again in `retry_in_s`."""
+
+    reason: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """It may have run; a look is believed in `probe_in_s`."""
+
+    reason: str
+    probe_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A rule of the remote system, or a person's omission, is in the way: waits for a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """It is not wanted any more, and surely not there."""
+
+    reason: str
+
+
+Outcome = Done | NotSent | InDoubt | Parked | Overtaken
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of history. `at` None and `run` "" are filled in by the state."""
+
+    event: str
+    subject: str = ""
+    order: str = ""
+    work_order: str = ""
+    effect_key: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    at: datetime | None = None
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRecord:
+    """A record that could not be read. `id` may be "" when not even that was readable. `times` counts the sightings."""
+
+    system: System
+    kind: Kind
+    id: str
+    stamp: datetime | None
+    field: str
+    reason: str
+    body: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEffect:
+    """An effect that waits for a person."""
+
+    key: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What `syncd status` shows. `effects` counts by (effect kind, status), `snapshots` by record kind."""
+
+    feeds: tuple[Watermark, ...]
+    effects: Mapping[tuple[str, str], int]
+    oldest_pending: datetime | None
+    in_doubt: int
+    quarantine: int
+    links: int
+    plans: int
+    snapshots: Mapping[str, int]
+    parked: tuple[ParkedEffect, ...]
