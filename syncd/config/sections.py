@@ -1,0 +1,268 @@
+"""The sections of a config file and their keys: types, bounds, defaults, and what each means.
+
+The one source of the schema, of `config.example.toml` and of `docs/configuration.md`. Built only by
+`syncd.config.load`; frozen, so that whoever holds one holds it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+
+from mappings.model import Kind
+from syncd.config.values import Duration, ExistingFile, RemoteUrl, SecretRef, StateUrl, between
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+InstanceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+Whole = Annotated[int, Field(strict=True)]
+Match = Literal["id", "name", "number", "correlation_id"]
+
+
+class Section(BaseModel):
+    """What all sections share: nothing unknown, nothing changed later, nothing of the input in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class StateSection(Section):
+    """Where syncd remembers. A SQLite file is enough for one daemon; several share a PostgreSQL database."""
+
+    url: StateUrl = Field(
+        default="sqlite:///syncd.db",
+        description="sqlite:///FILE, relative to this file, or postgresql://USER@HOST/DATABASE",
+    )
+    password: SecretRef | None = Field(
+        default=None, description="of the database user", examples=[{"credential": "database-password"}]
+    )
+
+    def connect_url(self) -> str:
+        """The URL with the password in it: for the engine only, never for a log."""
+        if self.password is None:
+            return self.url
+        parts = urlsplit(self.url)
+        user, _, host = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user}:{quote(self.password.reveal(), safe='')}@{host}"))
+
+
+class SystemSection(Section):
+    """One of the two remote systems."""
+
+    id: InstanceId = Field(
+        description="name of this instance; chosen once, never changed: ids of work orders are made from it",
+        examples=["prod"],
+    )
+    url: RemoteUrl = Field(
+        description="base URL: https, or http to this machine", examples=["https://example.service-now.com"]
+    )
+    profile: Name = Field(
+        description="a packaged profile, or the path of your own, relative to this file",
+        examples=["servicenow-om"],
+    )
+    auth: Literal["basic", "oauth"] = Field(default="basic", description='"basic" or "oauth"')
+    username: Name | None = Field(
+        default=None, description="for basic, and for the password grant of oauth", examples=["syncd"]
+    )
+    password: SecretRef | None = Field(
+        default=None, description="of that user", examples=[{"env": "SYNCD_PASSWORD"}]
+    )
+    client_id: Name | None = Field(default=None, description="for oauth", examples=["0123456789abcdef"])
+    client_secret: SecretRef | None = Field(
+        default=None, description="for oauth", examples=[{"file": "client-secret"}]
+    )
+    grant: Literal["client_credentials", "password"] = Field(
+        default="client_credentials", description='for oauth: "client_credentials" or "password"'
+    )
+    timeout: Annotated[Duration, between("100ms", "5m")] = Field(
+        default=timedelta(seconds=30), description="longest silence on the wire"
+    )
+    deadline: Annotated[Duration, between("1s", "10m")] = Field(
+        default=timedelta(seconds=45),
+        description="longest exchange as a whole; must be shorter than [daemon] lease",
+    )
+    page_size: Whole = Field(default=200, ge=1, le=10_000, description="rows asked for at once")
+    poll_interval: Annotated[Duration, between("100ms", "1d")] = Field(
+        default=timedelta(seconds=10), description="pause between two looks at the feeds"
+    )
+    overlap: Annotated[Duration, between("0s", "1d")] | None = Field(
+        default=None,
+        description="longest transaction of the server, instead of the profile's",
+        examples=["60s"],
+    )
+    settle: Annotated[Duration, between("0s", "1d")] | None = Field(
+        default=None,
+        description="when a look after a doubtful write is believed, instead of the profile's",
+        examples=["90s"],
+    )
+    ca_file: ExistingFile | None = Field(
+        default=None,
+        description="certificates to trust besides the system's, relative to this file",
+        examples=["company-ca.pem"],
+    )
+
+
+SAMPLE_TABLES: Mapping[Kind, tuple[str, ...]] = {
+    Kind.DOMAIN_ORDER: ("domain_orders",),
+    Kind.ORDER_TASK: ("order_tasks",),
+}
+"""The packaged tables that decide where a config names none."""
+
+
+class TablesSection(Section):
+    """Decision tables: packaged samples by name, or paths of your own, relative to this file; asked in this order."""
+
+    domain_order: tuple[Name, ...] = Field(
+        default=SAMPLE_TABLES[Kind.DOMAIN_ORDER], description="which work orders a domain order gets"
+    )
+    order_task: tuple[Name, ...] = Field(
+        default=SAMPLE_TABLES[Kind.ORDER_TASK], description="which work orders an order task gets"
+    )
+
+
+class FieldSource(Section):
+    """What one field of a work order says: a fact (`from`) or a text with {column} placeholders."""
+
+    from_: Name | None = Field(
+        default=None,
+        alias="from",
+        description='a column: "priority", "order.number", "line.due"',
+        examples=["account"],
+    )
+    text: Name | None = Field(
+        default=None, description="a text with {column} placeholders", examples=["{specification} ({number})"]
+    )
+    reference: Name | None = Field(
+        default=None, description="the field points at such a record of field service", examples=["account"]
+    )
+    match: Match = Field(default="id", description="the property by which that record is found")
+    map: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="values of order management to values of field service",
+        examples=[{"1": "2"}],
+    )
+    default: str = Field(default="", description="what stands where there is no value, or none in the map")
+
+
+class LinksSection(Section):
+    """How a work order that a person made in field service names its domain order."""
+
+    field: Name = Field(default="initiated_from", description="logical field of the work order")
+    match: Literal["id", "number"] = Field(
+        default="id", description='what the field holds: the domain order\'s "id" or its "number"'
+    )
+
+
+class LifecycleSection(Section):
+    """What the states of one kind of record mean, where an instance differs from the usual. Canonical names."""
+
+    trigger: tuple[Name, ...] | None = Field(
+        default=None, description="work orders are created in these", examples=[["in_progress", "scheduled"]]
+    )
+    held: tuple[Name, ...] | None = Field(
+        default=None, description="nothing is created or changed in these", examples=[["on_hold"]]
+    )
+    cancelled: tuple[Name, ...] | None = Field(
+        default=None, description="cancelled, or about to be", examples=[["canceled"]]
+    )
+    closed: tuple[Name, ...] | None = Field(
+        default=None, description="nothing more happens in these", examples=[["closed_complete", "canceled"]]
+    )
+
+
+class RulesSection(Section):
+    """How syncd decides, beside the decision tables."""
+
+    shared_instance: StrictBool = Field(
+        default=False, description="both systems are one instance: ids are valid in both"
+    )
+    adopted: Literal["note", "manage"] = Field(
+        default="note",
+        description='work orders made by people: "note" writes their status back, "manage" also changes and cancels them',
+    )
+    ponr: Literal["strict", "om-enforced"] = Field(
+        default="strict",
+        description='the first change seen with the point of no return: "strict" refuses it, "om-enforced" still sends it',
+    )
+    after_ponr_cancel: Literal["flag", "send"] = Field(
+        default="flag",
+        description='a cancellation after the point of no return: "flag" asks a person, "send" sends it',
+    )
+    lifecycles: Mapping[Kind, LifecycleSection] = Field(
+        default_factory=dict, description="what states mean, by kind of record"
+    )
+
+
+class NotesSection(Section):
+    """Work notes that syncd writes to domain orders and order tasks."""
+
+    limit: Whole = Field(
+        default=4000, ge=200, le=60_000, description="characters of one note, marker included"
+    )
+
+
+class DaemonSection(Section):
+    """The process."""
+
+    workers: Whole = Field(default=4, ge=1, le=32, description="threads that write to the remote systems")
+    drain_timeout: Annotated[Duration, between("0s", "10m")] = Field(
+        default=timedelta(seconds=20), description="how long a stop waits for what is in flight"
+    )
+    lease: Annotated[Duration, between("5s", "1h")] = Field(
+        default=timedelta(seconds=60),
+        description="how long one effect is claimed before another worker may take it over",
+    )
+
+
+class LogSection(Section):
+    """The log, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='"debug", "info", "warning" or "error"'
+    )
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description='"json", "text", or "auto": text on a terminal, json elsewhere'
+    )
+
+
+DEFAULT_FIELDS: Mapping[str, Mapping[str, object]] = {
+    "account": {"from": "account_name", "reference": "account", "match": "name"},
+    "location": {"from": "location_name", "reference": "location", "match": "name"},
+    "priority": {"from": "priority"},
+    "short_description": {
+        "text": "{domain_order.specification} at {location_name} ({number}, {order.number})"
+    },
+}
+"""The field map of a config that has none. Names are looked up, so that it fits one instance as well as two."""
+
+
+class Settings(Section):
+    """A whole config file."""
+
+    state: StateSection
+    order_management: SystemSection = Field(
+        description="The side of orders, lines, domain orders and order tasks."
+    )
+    field_service: SystemSection = Field(description="The side of work orders and their tasks.")
+    tables: TablesSection
+    work_order_fields: Mapping[str, FieldSource]
+    links: LinksSection
+    rules: RulesSection
+    notes: NotesSection
+    daemon: DaemonSection
+    log: LogSection
+
+
+OPTIONAL: Mapping[str, Mapping[str, object]] = {
+    "state": {},
+    "tables": {},
+    "work_order_fields": DEFAULT_FIELDS,
+    "links": {},
+    "rules": {},
+    "notes": {},
+    "daemon": {},
+    "log": {},
+}
+"""Sections that a config file may leave out, with what stands in for them."""

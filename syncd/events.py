@@ -1,0 +1,273 @@
+"""The catalogue of log events: every event has a name, a level, fields and a meaning.
+
+`syncd.logs` takes the level from here, `docs/events.md` is generated from here (`python -m syncd.events`), and a test
+fails on an event or a field that the source uses and this table lacks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+IDS: Mapping[str, str] = MappingProxyType(
+    {
+        "run": "this process, from its start to its end",
+        "cycle": "one turn of one lane",
+        "lane": "intake, delivery, sweep or backfill",
+        "feed": "what is polled: customer_order, order_line, domain_order, order_task, work_order, work_task",
+        "system": "order_management or field_service",
+        "order": "id of the customer order",
+        "domain_order": "id of the domain order or order task",
+        "work_order": "id of the work order",
+        "key": "effect key",
+        "attempt": "how often this effect has been tried, from 1",
+    }
+)
+"""Fields that any line may carry when it has them."""
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "backlog": "effects still waiting in the outbox",
+        "because": "the rule and the change that intended it",
+        "by_kind": "effects by kind",
+        "capability": "what the server turned out not to do",
+        "catch_up": "true while the lanes catch up after a start",
+        "changed": "records whose content differed from the last seen version",
+        "config": "hash of the configuration in force",
+        "deferred": "effects put off to a later try",
+        "detail": "the failure's own text, bounded",
+        "doubtful": "effects whose outcome is unknown",
+        "effects": "effects intended or done, by kind",
+        "entity": "what is referenced: template, location, account, ...",
+        "error": "the kind of failure",
+        "expected": "what the state remembers",
+        "failures": "failed steps during the outage",
+        "fetched": "records read",
+        "field": "the field concerned",
+        "fields": "the fields concerned",
+        "file": "the file concerned",
+        "found": "what is there now",
+        "hidden": "rows that the server counted and did not show",
+        "id": "id of the record",
+        "in_doubt": "effects whose outcome is unknown",
+        "kind": "the kind of record or effect",
+        "lag_s": "age of the watermark by the server's clock",
+        "logger": "name of the library's logger",
+        "match": "the property that is compared",
+        "message": "the text, as the library wrote it",
+        "ms": "duration in milliseconds",
+        "next": "what happens next, or what a person can do",
+        "number": "number of the record, as people see it",
+        "oldest_s": "age of the oldest effect waiting",
+        "origin": "created by a rule, or adopted from a person",
+        "outage_s": "how long the outage lasted",
+        "outcome": "how it ended: ok, or the kind of failure; for a stop: drained or cut short",
+        "pages": "pages read",
+        "parked": "effects that wait for a person",
+        "plan": "the planned work orders: rule and slot",
+        "probe_in_s": "seconds until a look at the remote system is believed",
+        "problems": "how many problems were found",
+        "reason": "why",
+        "retry_in_s": "seconds until the next try",
+        "rows": "how many rows",
+        "seconds": "duration in seconds",
+        "signal": "the signal that asked for the stop",
+        "subject": "id of the domain order or order task",
+        "table": "decision table",
+        "target": "id of the record written",
+        "template": "the template as the decision table names it",
+        "trace": "where it happened, innermost last",
+        "value": "the value concerned",
+        "version": "version of syncd",
+        "watermark_from": "watermark before the cycle",
+        "watermark_to": "watermark after the cycle",
+        "watermarks": "position of every feed after the cycle",
+        "workers": "worker threads",
+    }
+)
+"""Fields that events carry, one word per thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One kind of log line.
+
+    `level` is info (a business effect or a step of life), warning (degraded, heals by itself), error (needs a person)
+    or debug. `fields` are those it may carry besides the ids.
+    """
+
+    name: str
+    level: str
+    meaning: str
+    fields: tuple[str, ...] = ()
+
+
+def _event(name: str, level: str, meaning: str, fields: str = "") -> Event:
+    return Event(name, level, meaning, tuple(fields.split()))
+
+
+_LIFE = (
+    _event("daemon.started", "info", "The daemon runs; its lanes begin.", "version config workers catch_up"),
+    _event("daemon.stopping", "info", "A stop was asked for; what is in flight is finished.", "signal"),
+    _event("daemon.stopped", "info", "The daemon has ended in order.", "outcome seconds backlog"),
+    _event(
+        "cycle.finished",
+        "info",
+        "One turn of one lane, also when it failed: the canonical line.",
+        "outcome ms pages fetched changed hidden effects doubtful parked deferred watermark_from watermark_to watermarks"
+        " by_kind lag_s backlog oldest_s catch_up error detail",
+    ),
+    _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
+    _event(
+        "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "in_doubt reason"
+    ),
+    _event(
+        "config.rejected", "error", "The configuration has problems; it is not used.", "file problems next"
+    ),
+)
+
+_BUSINESS = (
+    _event(
+        "plan.pinned", "info", "A domain order was decided; its plan is stored.", "number table plan because"
+    ),
+    _event(
+        "work_order.created", "info", "A work order was created.", "number target template subject because"
+    ),
+    _event(
+        "work_order.updated", "info", "A change was carried to a work order.", "number target fields because"
+    ),
+    _event("work_order.cancelled", "info", "A work order was cancelled.", "number target because"),
+    _event(
+        "work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"
+    ),
+    _event("note.written", "info", "A work note was written.", "number target because"),
+)
+
+_EFFECTS = (
+    _event(
+        "effect.doubtful",
+        "warning",
+        "The outcome of a write is unknown; it is probed before anything is sent again.",
+        "kind reason probe_in_s",
+    ),
+    _event("effect.parked", "error", "An effect was refused and waits for a person.", "kind reason next"),
+    _event(
+        "effect.deferred",
+        "debug",
+        "An effect was not sent and waits for its next try.",
+        "kind reason retry_in_s",
+    ),
+    _event(
+        "effect.overtaken", "info", "An effect was not needed any more when its turn came.", "kind reason"
+    ),
+    _event("effect.fenced", "warning", "A worker settled too late: its claim had passed on.", "kind reason"),
+    _event("field.dropped", "warning", "The server ignored fields that were written.", "fields target"),
+    _event(
+        "reference.unresolved",
+        "warning",
+        "A referenced record was not found; the field is left out.",
+        "entity field match value subject",
+    ),
+    _event("template.unknown", "error", "Field service has no such template.", "template table next"),
+)
+
+_RECORDS = (
+    _event(
+        "record.quarantined",
+        "error",
+        "A record could not be read or decided on; the page went on without it.",
+        "kind id number field reason next",
+    ),
+    _event("record.released", "info", "A record left quarantine.", "kind id number because"),
+    _event("rows.hidden", "warning", "Access rules hide rows of a feed from our user.", "rows"),
+)
+
+_REMOTES = (
+    _event(
+        "remote.unavailable",
+        "warning",
+        "A remote system does not answer; its lanes wait and try again.",
+        "error detail retry_in_s",
+    ),
+    _event("remote.recovered", "info", "A remote system answers again.", "outage_s failures"),
+    _event(
+        "remote.misconfigured",
+        "error",
+        "Nothing will work until a person changes something; the lanes pause.",
+        "error detail next",
+    ),
+    _event(
+        "feed.filter_ignored",
+        "error",
+        "The server returned rows that do not match the query; the feed is stopped.",
+        "error detail next",
+    ),
+    _event(
+        "identity.changed",
+        "error",
+        "The system behind a URL is not the one that the state knows; nothing is sent.",
+        "expected found next",
+    ),
+    _event(
+        "capability.absent",
+        "warning",
+        "The server does not do what the profile says; syncd goes on without it.",
+        "capability found",
+    ),
+)
+
+_DEFECTS = (
+    _event(
+        "intake.failed",
+        "error",
+        "Unexpected failure of intake; the page is not stored.",
+        "error detail trace",
+    ),
+    _event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
+    _event(
+        "library.logged", "warning", "A library had something to say.", "logger message error detail trace"
+    ),
+)
+
+CATALOGUE: tuple[Event, ...] = (*_LIFE, *_BUSINESS, *_EFFECTS, *_RECORDS, *_REMOTES, *_DEFECTS)
+
+EVENTS: Mapping[str, Event] = MappingProxyType({event.name: event for event in CATALOGUE})
+
+
+def markdown() -> str:
+    """`docs/events.md`, whole."""
+    return "\n".join([*_head(), *_events(), *_fields("Ids on any line", IDS), *_fields("Fields", FIELDS)])
+
+
+def _head() -> list[str]:
+    return [
+        "# Log events",
+        "",
+        "Generated from `syncd/events.py` by `python -m syncd.events > docs/events.md`.",
+        "",
+        "Every line is one JSON object (on a terminal: one readable line) with `at`, `level`, `event`, the ids that it",
+        "has, and the fields below. Levels: **info** a business effect or a step of life, **warning** degraded and",
+        'healing by itself, **error** needs a person, **debug** only with `[log] level = "debug"`.',
+        "Bodies and secrets are never logged.",
+        "",
+    ]
+
+
+def _events() -> list[str]:
+    rows = [f"| `{e.name}` | {e.level} | {e.meaning} | {_codes(e.fields)} |" for e in CATALOGUE]
+    return ["| event | level | meaning | fields |", "|---|---|---|---|", *rows, ""]
+
+
+def _fields(title: str, fields: Mapping[str, str]) -> list[str]:
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in fields.items()]
+    return [f"## {title}", "", "| field | meaning |", "|---|---|", *rows, ""]
+
+
+def _codes(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
