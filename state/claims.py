@@ -7,13 +7,14 @@ Called by `state.store` for delivery. A queue is one domain order and one target
 - a parked effect blocks only later ones with the same target, and no gate answer.
 
 A claim is durable as `in_flight` before it is handed out, so a crash can never hide that something may have been sent.
+Claims come one after the other, each seeing those before it: two of one queue could otherwise pass each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, exists, func, or_, select, update
 
@@ -30,9 +31,12 @@ _B = schema.outbox.alias("b")  # another one of its queue
 _P = schema.outbox.alias("p")  # a parked one of its queue
 
 
+def _is_open(row: Any) -> ColumnElement[bool]:
+    return cast(ColumnElement[bool], row.c.status.in_([_PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED]))
+
+
 def _same_queue(one: Any, other: Any) -> ColumnElement[bool]:
-    is_open = one.c.status.in_([_PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED])
-    return and_(is_open, one.c.subject == other.c.subject, one.c.system == other.c.system)
+    return and_(_is_open(one), one.c.subject == other.c.subject, one.c.system == other.c.system)
 
 
 def _goes_before(one: Any, other: Any) -> ColumnElement[bool]:
@@ -78,7 +82,7 @@ _NEXT = (
     .where(*_heads(), _DUE)
     .order_by(_C.c.priority, _C.c.id)
     .limit(bindparam("limit", type_=Integer))
-    # a row that another daemon is claiming or settling is passed by, never waited for (PostgreSQL)
+    # a row that is being settled or superseded just now is passed by, never waited for (PostgreSQL)
     .with_for_update(skip_locked=True, of=_C)
 )
 _O = schema.outbox
@@ -101,7 +105,7 @@ _IN_FLIGHT_ROWS = select(_O.c.id, _O.c.kind, _O.c.system).where(_O.c.status == _
 _EXPIRED = _IN_FLIGHT_ROWS.where(_O.c.lease_until <= bindparam("now")).with_for_update(skip_locked=True)
 _FROM_THE_FUTURE = (
     select(_O.c.id, _O.c.moved_at, _O.c.not_before, _O.c.lease_until)
-    .where(_O.c.status.in_([_PENDING, _IN_FLIGHT, _IN_DOUBT]), _O.c.moved_at > bindparam("now"))
+    .where(_is_open(_O), _O.c.moved_at > bindparam("now"))
     .with_for_update(skip_locked=True)
 )
 
@@ -161,13 +165,16 @@ def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, fl
     return len(rows)
 
 
+_ANY_DUE = select(_C.c.id).where(*_heads(), _DUE).limit(1)
 _SOONEST_HEAD = select(func.min(func.coalesce(_C.c.not_before, _C.c.moved_at), type_=schema.Instant)).where(
     *_heads()
 )
 _SOONEST_LEASE = select(func.min(_O.c.lease_until, type_=schema.Instant)).where(_O.c.status == _IN_FLIGHT)
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the earliest head may be claimed, or the earliest lease ends. In the past: now. None: nothing waits."""
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """When the earliest head may be claimed, or the earliest lease ends. `now`: at once. None: nothing waits."""
+    if connection.scalar(_ANY_DUE, {"now": now}) is not None:
+        return now
     found = (connection.scalar(_SOONEST_HEAD), connection.scalar(_SOONEST_LEASE))
     return min((instant for instant in found if instant is not None), default=None)

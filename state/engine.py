@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -30,6 +30,9 @@ WAIT_S = 10
 
 CONNECTIONS = 40
 """Connections at once: one for each delivery worker, and a few for the other lanes."""
+
+RUNNING, MIGRATING, CLAIMING, LEASING = range(7963261, 7963265)
+"""What is done one at a time, as numbers of advisory locks (PostgreSQL)."""
 
 _BEGIN = "syncd_begin"
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -65,16 +68,17 @@ def make_private(path: Path) -> None:
 
     SQLite gives -wal and -shm the mode of the database file.
     """
+    companions = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
+        for file in (path, *companions):
+            if file.exists() and stat.S_IMODE(file.stat().st_mode) != _PRIVATE:
+                file.chmod(_PRIVATE)
     except OSError as error:
         raise StateError(
             f"the state file {path.name} cannot be opened: {error.strerror}; "
             "check its directory and who owns it"
         ) from None
-    for companion in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
-        if companion.exists() and stat.S_IMODE(companion.stat().st_mode) != _PRIVATE:
-            companion.chmod(_PRIVATE)
 
 
 class Database:
@@ -103,9 +107,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that writes, without the decider row: on PostgreSQL it runs beside a deciding one."""
+    def writing(self, turn: int) -> Iterator[Connection]:
+        """A transaction that writes beside a deciding one on PostgreSQL; those of one `turn` come one after the other."""
         with self._begin("BEGIN IMMEDIATE") as connection:
+            if not self.is_sqlite:
+                connection.execute(_TAKE_TURN, {"turn": turn})
             yield connection
 
     @contextmanager
@@ -141,6 +147,7 @@ class Database:
             raise StateLocked(f"the state {self.name} has no free connection; try again") from None
 
 
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:turn)")
 _TAKE_DECIDER = select(schema.decider.c.id).where(schema.decider.c.id == 1).with_for_update()
 
 

@@ -75,8 +75,10 @@ def _above(snapshots: Snapshots, subject: Record) -> tuple[Record | None, Record
         above = _parents(node)
         ids = above | ids
         node = _named(snapshots, above, Kind.DOMAIN_ORDER)
-    wanted = [(kind, ids[kind]) for kind in (Kind.ORDER_LINE, Kind.CUSTOMER_ORDER) if kind in ids]
-    snapshots.preload_pairs(wanted)
+    if Kind.ORDER_LINE in ids and Kind.CUSTOMER_ORDER in ids:
+        snapshots.preload_two(
+            (Kind.ORDER_LINE, ids[Kind.ORDER_LINE]), (Kind.CUSTOMER_ORDER, ids[Kind.CUSTOMER_ORDER])
+        )
     line = _named(snapshots, ids, Kind.ORDER_LINE)
     if line is not None:
         ids = _parents(line) | ids

@@ -17,11 +17,11 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select, text
 
 from state import schema
-from state.engine import Database, parse_url, sqlite_file
+from state.engine import RUNNING, Database, parse_url, sqlite_file
 from state.types import StateError, StateLocked
 
 _T = schema.leases
-_LOCK = text("SELECT pg_try_advisory_lock(7963262)")
+_LOCK = text("SELECT pg_try_advisory_lock(:turn)")
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _server_lock(url: str) -> Iterator[None]:
     database = Database(url)
     try:
         with database.session() as connection:
-            if not connection.scalar(_LOCK):
+            if not connection.scalar(_LOCK, {"turn": RUNNING}):
                 raise StateLocked(_HELD.format(name=database.name))
             yield
     finally:

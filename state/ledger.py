@@ -8,20 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, literal_column, select, union_all
 
 from state import schema
 from state.types import LedgerEntry
 
 _T = schema.ledger
-_ABOUT = select(_T).where(
-    # a column that says nothing about the entry is "": the conditions let the partial indexes serve
-    or_(
-        *(
-            (column == bindparam("id")) & (column != "")
-            for column in (_T.c.subject, _T.c.order_id, _T.c.work_order)
+_NOTHING: ColumnElement[str] = literal_column("''")  # as the partial indexes say it
+_ABOUT = (
+    select(_T)
+    .where(
+        _T.c.id.in_(
+            union_all(
+                *(
+                    select(_T.c.id).where(about == bindparam("id"), about != _NOTHING)
+                    for about in (_T.c.subject, _T.c.order_id, _T.c.work_order)
+                )
+            )
         )
     )
+    .order_by(_T.c.id)
 )
 
 
@@ -45,7 +51,7 @@ def remember(connection: Connection, entries: Iterable[LedgerEntry], run: str, n
 
 def about(connection: Connection, id: str) -> tuple[LedgerEntry, ...]:
     """What concerns a domain order, an order or a work order, in the order in which it happened."""
-    rows = connection.execute(_ABOUT.order_by(_T.c.id), {"id": id})
+    rows = connection.execute(_ABOUT, {"id": id})
     return tuple(
         LedgerEntry(
             event=row.event,

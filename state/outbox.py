@@ -55,6 +55,7 @@ _VOID = (
         reason=bindparam("why"),
     )
 )
+_BIRTH = insert(O)
 _FORGET = delete(O).where(O.c.key.in_(bindparam("keys", expanding=True)))
 _OF_SUBJECT = (
     select(O.c.key, O.c.kind, O.c.status, O.c.target)
@@ -62,7 +63,9 @@ _OF_SUBJECT = (
     .order_by(O.c.id)
 )
 _PARKED = (
-    select(O.c.key, O.c.subject, O.c.reason).where(O.c.status == EffectStatus.PARKED.value).order_by(O.c.id)
+    select(O.c.key, O.c.subject, O.c.reason)
+    .where(O.c.status.in_(_OPEN), O.c.status == EffectStatus.PARKED.value)
+    .order_by(O.c.id)
 )
 
 
@@ -82,7 +85,7 @@ def apply(connection: Connection, decision: Decision, now: datetime) -> tuple[st
         # born anew at the end of its queue: its old place was before effects that were decided since
         connection.execute(_FORGET, {"keys": wanted_again})
     if born:
-        connection.execute(insert(O), [_row(effects[key], stored.get(key), now) for key in born])
+        connection.execute(_BIRTH, [_row(effects[key], stored.get(key), now) for key in born])
     return tuple(born)
 
 

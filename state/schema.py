@@ -172,6 +172,8 @@ plans = Table(
     Column("pinned_at", Instant, nullable=False),
 )
 
+# a partial index serves only a query that says the same in the same words
+IN_FLIGHT = "status = 'in_flight'"
 WAITING = "status IN ('pending', 'in_doubt')"
 OPEN = "status IN ('pending', 'in_flight', 'in_doubt', 'parked')"
 
@@ -201,7 +203,9 @@ outbox = Table(
     Column("reason", OutsideText, nullable=False),
     Index("outbox_waiting", "priority", "id", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
     Index("outbox_queues", "subject", "system", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
-    Index("outbox_by_status", "status", "kind"),
+    Index("outbox_in_flight", "lease_until", sqlite_where=text(IN_FLIGHT), postgresql_where=text(IN_FLIGHT)),
+    Index("outbox_moved", "moved_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+    Index("outbox_by_kind", "kind", "status"),
     sqlite_autoincrement=True,  # an id is never used twice: a late worker must not match another effect
 )
 

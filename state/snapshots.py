@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from mappings.model import Kind, Record
 from state import schema
@@ -35,7 +35,12 @@ COLUMNS = (
 
 _ONE = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id"))
 _MANY = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
-_PAIRS = select(*COLUMNS).where(tuple_(_T.c.kind, _T.c.id).in_(bindparam("pairs", expanding=True)))
+_TWO = select(*COLUMNS).where(  # not an IN of pairs: SQLite would read the whole table for it
+    or_(
+        and_(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id")),
+        and_(_T.c.kind == bindparam("other_kind"), _T.c.id == bindparam("other_id")),
+    )
+)
 _IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
 _BELOW = {
     kind: select(_T.c.kind, _T.c.id)
@@ -88,14 +93,14 @@ class Snapshots:
             for row in self._connection.execute(_MANY, {"kind": kind.value, "ids": part}):
                 self.learn(to_record(row))
 
-    def preload_pairs(self, pairs: Iterable[tuple[Kind, str]]) -> None:
-        """Reads a handful of records of several kinds in one statement."""
-        missing = [pair for pair in pairs if pair not in self._seen]
-        if missing:
-            self._seen.update(dict.fromkeys(missing))
-            values = [(kind.value, id) for kind, id in missing]
-            for row in self._connection.execute(_PAIRS, {"pairs": values}):
-                self.learn(to_record(row))
+    def preload_two(self, one: tuple[Kind, str], other: tuple[Kind, str]) -> None:
+        """Reads two records of different kinds in one statement."""
+        if one in self._seen or other in self._seen:
+            return  # then `get` needs one statement at most
+        self._seen |= {one: None, other: None}
+        values = {"kind": one[0].value, "id": one[1], "other_kind": other[0].value, "other_id": other[1]}
+        for row in self._connection.execute(_TWO, values):
+            self.learn(to_record(row))
 
     def learn(self, record: Record) -> None:
         """Keeps a record that was read from the database by another statement of this transaction."""

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from mappings.model import Kind, System
 from state import claims, leases, ledger, quarantine, snapshots, summary, watermarks
-from state.engine import Database
+from state.engine import CLAIMING, LEASING, Database
 from state.leases import run_lock
 from state.migrations import check_revision, create_or_migrate
 from state.transaction import Transaction
@@ -128,7 +128,7 @@ class Store:
 
         Leases that have run out go into doubt, to be probed after `settle_s` (another `lease_s` where it says nothing).
         """
-        with self._database.writing() as connection:
+        with self._database.writing(CLAIMING) as connection:
             return claims.claim(connection, owner, limit, lease_s, settle_s=settle_s, now=self._now())
 
     def lose(self, owner_prefix: str, settle_s: Mapping[System, float]) -> int:
@@ -140,18 +140,18 @@ class Store:
             return claims.lose(connection, owner_prefix, settle_s, self._now())
 
     def next_due(self) -> datetime | None:
-        """When the earliest waiting effect may be claimed (the past: at once), or a lease ends; None: nothing waits."""
+        """When the earliest waiting effect may be claimed (now: at once), or a lease ends; None: nothing waits."""
         with self._database.reading() as connection:
-            return claims.next_due(connection)
+            return claims.next_due(connection, self._now())
 
     def take_lease(self, name: str, owner: str, lease_s: float) -> bool:
         """Takes or renews a named lease, such as that of a feed's poller; False while another owner has it."""
-        with self._database.deciding() as connection:
+        with self._database.writing(LEASING) as connection:
             return leases.take(connection, name, owner, lease_s, self._now())
 
     def give_back(self, name: str, owner: str) -> None:
         """Ends a named lease before its time."""
-        with self._database.writing() as connection:
+        with self._database.writing(LEASING) as connection:
             leases.give_back(connection, name, owner)
 
     def summary(self) -> Summary:

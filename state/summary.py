@@ -15,7 +15,8 @@ _EFFECTS = (
     .order_by(_O.c.kind, _O.c.status)
 )
 _OLDEST = select(func.min(_O.c.born_at, type_=schema.Instant)).where(
-    _O.c.status == EffectStatus.PENDING.value
+    _O.c.status.in_(outbox.words(EffectStatus.PENDING, EffectStatus.IN_DOUBT)),  # lets a partial index serve
+    _O.c.status == EffectStatus.PENDING.value,
 )
 _SNAPSHOTS = (
     select(schema.snapshots.c.kind, func.count().label("n"))

@@ -9,13 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, String, column, inspect, select, table, text
+from sqlalchemy import Connection, String, column, inspect, select, table
 
-from state.engine import Database, make_private, parse_url, sqlite_file
+from state.engine import MIGRATING, Database, make_private, parse_url, sqlite_file
 from state.schema import HEAD, metadata
 from state.types import StateMissing, StateNewer, StateOutdated
-
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7963261)")
 
 
 def create_or_migrate(url: str) -> None:
@@ -28,9 +26,7 @@ def create_or_migrate(url: str) -> None:
         make_private(path)
     database = Database(url)
     try:
-        with database.writing() as connection:
-            if not database.is_sqlite:
-                connection.execute(_ONE_AT_A_TIME)
+        with database.writing(MIGRATING) as connection:
             found = revision(connection)
             if found is not None and _is_newer(found):
                 raise StateNewer(_NEWER.format(name=database.name, found=found))

@@ -112,14 +112,12 @@ def _what_is_to_be_sent() -> None:
         sa.UniqueConstraint("key"),
         sqlite_autoincrement=True,
     )
+    is_open = "status IN ('pending', 'in_flight', 'in_doubt', 'parked')"
     _partial_index("outbox_waiting", "outbox", ["priority", "id"], "status IN ('pending', 'in_doubt')")
-    _partial_index(
-        "outbox_queues",
-        "outbox",
-        ["subject", "system"],
-        "status IN ('pending', 'in_flight', 'in_doubt', 'parked')",
-    )
-    op.create_index("outbox_by_status", "outbox", ["status", "kind"])
+    _partial_index("outbox_queues", "outbox", ["subject", "system"], is_open)
+    _partial_index("outbox_in_flight", "outbox", ["lease_until"], "status = 'in_flight'")
+    _partial_index("outbox_moved", "outbox", ["moved_at"], is_open)
+    op.create_index("outbox_by_kind", "outbox", ["kind", "status"])
     op.create_table(
         "leases",
         sa.Column("name", sa.Text, primary_key=True),
