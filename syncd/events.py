@@ -31,7 +31,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     {
         "backlog": "effects still waiting in the outbox",
         "because": "the rule and the change that intended it",
-        "by_kind": "effects by kind",
         "capability": "what the server turned out not to do",
         "catch_up": "true while the lanes catch up after a start",
         "changed": "records whose content differed from the last seen version",
@@ -42,6 +41,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "effects": "effects intended or done, by kind",
         "entity": "what is referenced: template, location, account, ...",
         "error": "the kind of failure",
+        "exit": "exit code of the process",
         "expected": "what the state remembers",
         "failures": "failed steps during the outage",
         "fetched": "records read",
@@ -51,7 +51,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "found": "what is there now",
         "hidden": "rows that the server counted and did not show",
         "id": "id of the record",
-        "in_doubt": "effects whose outcome is unknown",
         "kind": "the kind of record or effect",
         "lag_s": "age of the watermark by the server's clock",
         "logger": "name of the library's logger",
@@ -72,7 +71,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "reason": "why",
         "retry_in_s": "seconds until the next try",
         "rows": "how many rows",
-        "seconds": "duration in seconds",
         "signal": "the signal that asked for the stop",
         "subject": "id of the domain order or order task",
         "table": "decision table",
@@ -111,18 +109,19 @@ def _event(name: str, level: str, meaning: str, fields: str = "") -> Event:
 _LIFE = (
     _event("daemon.started", "info", "The daemon runs; its lanes begin.", "version config workers catch_up"),
     _event("daemon.stopping", "info", "A stop was asked for; what is in flight is finished.", "signal"),
-    _event("daemon.stopped", "info", "The daemon has ended in order.", "outcome seconds backlog"),
+    _event("daemon.stopped", "info", "The daemon has ended in order.", "outcome ms backlog"),
     _event(
         "cycle.finished",
         "info",
         "One turn of one lane, also when it failed: the canonical line.",
         "outcome ms pages fetched changed hidden effects doubtful parked deferred watermark_from watermark_to watermarks"
-        " by_kind lag_s backlog oldest_s catch_up error detail",
+        " lag_s backlog oldest_s catch_up error detail",
     ),
     _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
     _event(
-        "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "in_doubt reason"
+        "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
     ),
+    _event("state.unusable", "error", "The state cannot be used as it is; the process ends.", "reason exit"),
     _event(
         "config.rejected", "error", "The configuration has problems; it is not used.", "file problems next"
     ),

@@ -97,8 +97,13 @@ class Config:
         return self.settings.log
 
 
-def load_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, tuple[Problem, ...]]:
-    """The configuration, or None and every problem of it and of the files that it names, sorted by place."""
+def load_config(
+    path: Path, environ: Mapping[str, str], *, need_secrets: bool = True
+) -> tuple[Config | None, tuple[Problem, ...]]:
+    """The configuration, or None and every problem of it and of the files that it names, sorted by place.
+
+    Without `need_secrets` a secret that cannot be had is empty instead of a problem.
+    """
     file = str(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -113,7 +118,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, 
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return None, (syntax_problem(file, error, text),)
-    settings, found = _validated(tree, Surroundings(path.parent.absolute(), environ))
+    settings, found = _validated(tree, Surroundings(path.parent.absolute(), environ, need_secrets))
     named = look_up(tree, path.parent)
     problems = _placed(file, text, [*found, *together(tree), *named.findings])
     if settings is None or problems or named.problems:

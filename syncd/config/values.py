@@ -30,10 +30,15 @@ _CREDENTIAL = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a configuration may look at besides its own text: the folder that paths start from, and the environment."""
+    """What a configuration may look at besides its own text: the folder that paths start from, and the environment.
+
+    Without `need_secrets` a secret that cannot be had is empty: for verbs that talk to no remote system, in a shell
+    that has no credentials.
+    """
 
     base: Path
     environ: Mapping[str, str]
+    need_secrets: bool = True
 
 
 def wrong(message: str) -> PydanticCustomError:
@@ -206,9 +211,15 @@ def _secret(value: object, info: ValidationInfo) -> Secret:
     [(form, name)] = value.items()
     if not isinstance(name, str) or not name:
         raise wrong(f"must be one of {REFERENCE_FORMS}")
-    text = _READERS[form](name, surroundings(info))
-    if not text:
-        raise wrong(f'is empty: {form} "{name}" holds nothing')
+    around = surroundings(info)
+    try:
+        text = _READERS[form](name, around)
+        if not text:
+            raise wrong(f'is empty: {form} "{name}" holds nothing')
+    except PydanticCustomError:
+        if around.need_secrets:
+            raise
+        text = ""
     return Secret(form, name, text)
 
 

@@ -1,0 +1,43 @@
+"""`syncd run`: the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from syncd import exits
+from syncd.cli.common import ConfigProblems, config_option, load, verb
+
+
+@verb(
+    "syncd run --config /etc/syncd/config.toml",
+    exits.OK,
+    exits.FAILED,
+    exits.LOCKED,
+    exits.REFUSED,
+    exits.CONFIG,
+)
+@config_option
+def command(config_path: Path) -> int:
+    """Runs the daemon: polls both systems, delivers what the rules decide, until it is stopped.
+
+    Logs go to stderr, as JSON lines unless that is a terminal. TERM and INT finish what is in flight and end with 0; a
+    second one stops at once, and the next start takes up what was in flight. On a state without a baseline it ends
+    with 78 and names `syncd state init`.
+    """
+    try:
+        config = load(config_path)
+    except ConfigProblems as problems:
+        _log_rejection(config_path, problems)
+        raise
+    from syncd.daemon import run
+
+    return run(config)
+
+
+def _log_rejection(path: Path, problems: ConfigProblems) -> None:
+    """One line for those who watch the log; the problems themselves follow on stderr."""
+    from syncd import logs
+
+    logs.configure()
+    count = problems.message.count("\n") + 1
+    logs.get().event("config.rejected", file=path.name, problems=count, next="syncd check names them")

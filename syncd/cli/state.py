@@ -1,0 +1,82 @@
+"""`syncd state`: the state's beginning and its migrations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from syncd import exits
+from syncd.cli.common import config_option, epilog, load
+
+
+@click.group(epilog=epilog("syncd state init --from now", exits.OK, exits.CONFIG))
+def command() -> None:
+    """Begins the state, or brings it to this version's form."""
+
+
+@command.command(
+    epilog=epilog(
+        "syncd state init --from 2026-01-31 --history 90d",
+        exits.OK,
+        exits.FAILED,
+        exits.UNAVAILABLE,
+        exits.LOCKED,
+        exits.REFUSED,
+        exits.CONFIG,
+    )
+)
+@config_option
+@click.option(
+    "--from",
+    "from_",
+    metavar="now|DATE",
+    required=True,
+    help="From when on syncd is responsible (UTC, the server's).",
+)
+@click.option(
+    "--history", metavar="DURATION", help='How far before that to read what is there, such as "90d".'
+)
+def init(config_path: Path, from_: str, history: str | None) -> int:
+    """Stores the baseline: the server instant from which syncd is responsible.
+
+    Domain orders created before it are known, their work orders linked and watched, but they get no work orders. Asks
+    both systems for their time; writes nothing to them. Refuses a state that has a baseline.
+    """
+    at = _instant(from_)
+    from syncd.config.values import parse_duration
+
+    span = None if history is None else parse_duration(history)
+    if history is not None and span is None:
+        raise click.BadParameter('write a duration with a unit, like "90d" or "12h"', param_hint="--history")
+    config = load(config_path)
+    from syncd.wiring import initialise
+
+    baseline = initialise(config, at, span)
+    click.echo(f"syncd is responsible from {baseline.at:%Y-%m-%d %H:%M:%S} UTC on; start it with: syncd run")
+    return exits.OK
+
+
+def _instant(text: str) -> datetime | None:
+    """The instant that `--from` names; None for now, which only the server can tell."""
+    if text == "now":
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        message = 'write "now", "2026-01-31" or "2026-01-31T08:00:00" (UTC)'
+        raise click.BadParameter(message, param_hint="--from") from None
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+
+
+@command.command(epilog=epilog("syncd state migrate", exits.OK, exits.LOCKED, exits.CONFIG))
+@config_option
+def migrate(config_path: Path) -> int:
+    """Creates the state's tables, or brings those of an older syncd to this version's form."""
+    config = load(config_path, need_secrets=False)
+    from state.store import create_or_migrate
+
+    create_or_migrate(config.state.connect_url())
+    click.echo("the state is in this version's form")
+    return exits.OK
