@@ -64,7 +64,8 @@ def add(connection: Connection, link: Link, now: datetime) -> bool:
         "noted": link.noted,
         "made_at": now,
     }
-    return connection.execute(schema.insert_or_ignore(_L, connection.dialect.name), row).rowcount == 1
+    statement = schema.insert_or_ignore(_L, connection.dialect.name).returning(_L.c.work_order)
+    return connection.execute(statement, row).first() is not None
 
 
 def of_subject(connection: Connection, subject: str) -> list[tuple[Link, Record | None]]:

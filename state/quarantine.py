@@ -43,7 +43,7 @@ def put(
     }
     key = _key(id, body)
     here = (_T.c.kind == kind.value, _T.c.key == key)
-    if connection.execute(update(_T).where(*here).values(values, times=_T.c.times + 1)).rowcount:
+    if connection.execute(update(_T).where(*here).values(values | {"times": _T.c.times + 1})).rowcount:
         return
     connection.execute(
         insert(_T), values | {"kind": kind.value, "key": key, "first_seen_at": now, "times": 1}
