@@ -1,0 +1,35 @@
+"""Counts requests, so that a test can say "no writes at all".
+
+Filled by `http`, read through the control API.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from syncd.sandbox.faults import WRITES
+
+
+class Traffic:
+    """Requests under /api/now by system, method and table."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+
+    def record(self, system: str, method: str, table: str) -> None:
+        self._counts[system, method, table] += 1
+
+    def clear(self) -> None:
+        self._counts.clear()
+
+    def report(self) -> dict[str, object]:
+        rows = [
+            {"system": system, "method": method, "table": table, "count": count}
+            for (system, method, table), count in sorted(self._counts.items())
+        ]
+        writes = sum(
+            count
+            for (_, method, table), count in self._counts.items()
+            if method in WRITES and table != "batch"
+        )
+        return {"requests": rows, "writes": writes, "total": sum(self._counts.values())}
