@@ -53,3 +53,14 @@ class Missing(RemoteError):
 
 class Misconfigured(RemoteError):
     """Nothing will work until a person changes something: credentials, access rules, base path, TLS, a profile."""
+
+
+class Unreadable(RemoteError):
+    """One record that was read by id and does not parse: `field` says where ("" for its JSON), `reason` why."""
+
+    def __init__(
+        self, message: str, *, field: str, reason: str, system: str = "", status: int | None = None
+    ) -> None:
+        super().__init__(message, system=system, status=status)
+        self.field = field
+        self.reason = reason

@@ -134,6 +134,9 @@ class RemoteSystem(Protocol):
         None when there is none. Cached; several hits raise `Refused`.
         """
 
+    def close(self) -> None:
+        """Closes the connections of all threads; a later call opens new ones."""
+
 
 class OrderManagement(RemoteSystem, Protocol):
     """The side of orders, lines, domain orders and order tasks."""
