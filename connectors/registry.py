@@ -1,0 +1,118 @@
+"""From a profile and connection settings to a connector: the one place that knows which class serves which API.
+
+Called by `syncd.wiring` and by the commands that talk to a system. A new product is a class here and a name in
+`profile_model.APIS`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from connectors.auth import Auth
+from connectors.errors import Misconfigured
+from connectors.http import Limits, RequestSeen, Transport
+from connectors.ports import FieldService, OrderManagement
+from connectors.profile import Profile
+from connectors.retrying import Retries
+from connectors.servicenow.field_service import ServiceNowFieldService
+from connectors.servicenow.order_management import ServiceNowOrderManagement
+from connectors.servicenow.table_api import TableApi
+from mappings.model import System
+
+ORDER_MANAGEMENT: Mapping[str, type[ServiceNowOrderManagement]] = {"servicenow": ServiceNowOrderManagement}
+FIELD_SERVICE: Mapping[str, type[ServiceNowFieldService]] = {"servicenow": ServiceNowFieldService}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """One system of the config. `id` is immutable, `url` its base address; `overlap` and `settle` override the profile."""
+
+    id: str
+    url: str
+    auth: Auth
+    timeout_s: float = 30.0
+    deadline_s: float = 90.0
+    connect_s: float = 10.0
+    reply_bytes: int = 32 * 1024 * 1024
+    ca_file: Path | None = None
+    overlap: timedelta | None = None
+    settle: timedelta | None = None
+    retries: Retries = field(default_factory=Retries)
+
+
+def build_order_management(
+    profile: Profile,
+    settings: ConnectionSettings,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    on_request: Callable[[RequestSeen], None] | None = None,
+) -> OrderManagement:
+    """The connector for a profile of Order Management. Sends nothing yet; raises `Misconfigured` for bad settings."""
+    _check(profile, System.ORDER_MANAGEMENT, ORDER_MANAGEMENT)
+    api = _table_api(System.ORDER_MANAGEMENT, settings, monotonic, on_request)
+    return ORDER_MANAGEMENT[profile.api](
+        settings.id,
+        profile,
+        api,
+        retries=settings.retries,
+        overlap=settings.overlap,
+        settle=settings.settle,
+        monotonic=monotonic,
+    )
+
+
+def build_field_service(
+    profile: Profile,
+    settings: ConnectionSettings,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    on_request: Callable[[RequestSeen], None] | None = None,
+) -> FieldService:
+    """The connector for a profile of Field Service. Sends nothing yet; raises `Misconfigured` for bad settings."""
+    _check(profile, System.FIELD_SERVICE, FIELD_SERVICE)
+    api = _table_api(System.FIELD_SERVICE, settings, monotonic, on_request)
+    return FIELD_SERVICE[profile.api](
+        settings.id,
+        profile,
+        api,
+        retries=settings.retries,
+        overlap=settings.overlap,
+        settle=settings.settle,
+        monotonic=monotonic,
+    )
+
+
+def _check(profile: Profile, system: System, classes: Mapping[str, object]) -> None:
+    if profile.system is not system:
+        raise Misconfigured(f"profile {profile.name} is for {profile.system}", system=system)
+    if profile.api not in classes:
+        raise Misconfigured(
+            f"profile {profile.name}: no connector for the API {profile.api!r}", system=system
+        )
+
+
+def _table_api(
+    system: System,
+    settings: ConnectionSettings,
+    monotonic: Callable[[], float],
+    on_request: Callable[[RequestSeen], None] | None,
+) -> TableApi:
+    limits = Limits(
+        connect_s=settings.connect_s,
+        timeout_s=settings.timeout_s,
+        deadline_s=settings.deadline_s,
+        reply_bytes=settings.reply_bytes,
+    )
+    transport = Transport(
+        settings.url,
+        system=system.value,
+        limits=limits,
+        ca_file=settings.ca_file,
+        monotonic=monotonic,
+        on_request=on_request,
+    )
+    return TableApi(transport, settings.auth)

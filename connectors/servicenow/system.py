@@ -1,0 +1,312 @@
+"""One ServiceNow instance behind the protocol of `connectors.ports`: feeds, reads, searches, notes, updates.
+
+The base of `order_management` and `field_service`. Called by the lanes from any thread. Reads are retried here, writes
+never. Every row that comes back is checked against what was asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from connectors.errors import Doubtful, Misconfigured, Missing, Refused, Unreadable
+from connectors.paging import (
+    asked_at,
+    check_places,
+    feed_query,
+    follows,
+    hidden_rows,
+    next_position,
+    shrinking,
+)
+from connectors.ports import Note, Page, Position, UnreadableRecord
+from connectors.profile import KindProfile, Profile
+from connectors.retrying import Retries
+from connectors.servicenow import wire
+from connectors.servicenow.filters import Filter, QueryIgnored
+from connectors.servicenow.schema import Schema, read_schema
+from connectors.servicenow.search import every_row
+from connectors.servicenow.table_api import Row, Rows, TableApi
+from mappings.model import Kind, Record
+
+T = TypeVar("T")
+
+JOURNAL = "sys_journal_field"
+IDS_PER_READ = 100
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""By how much the stamp of a record and the `Date` of a reply may differ on one instance of several nodes."""
+RESOLVED_FOR_S = 600.0
+
+
+class ServiceNowSystem:
+    """What both sides share. `overlap` and `settle` of the config go before those of the profile."""
+
+    def __init__(
+        self,
+        id: str,
+        profile: Profile,
+        api: TableApi,
+        *,
+        retries: Retries = Retries(),  # noqa: B008 - frozen, so one shared default is safe
+        overlap: timedelta | None = None,
+        settle: timedelta | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.id = id
+        self.granule = profile.granule
+        self.overlap = profile.overlap if overlap is None else overlap
+        self.settle = profile.settle if settle is None else settle
+        self._profile = profile
+        self._api = api
+        self._retries = retries
+        self._monotonic = monotonic
+        self._schema: Schema | None = None
+        self._starting = threading.Lock()
+        self._resolved: dict[tuple[str, str, str], tuple[str, float]] = {}
+        self._resolving = threading.Lock()
+
+    # -- start and clock -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """See `RemoteSystem.start`."""
+        self._ready()
+
+    def server_time(self) -> datetime:
+        """See `RemoteSystem.server_time`: the `Date` of a request for one id, minus the request's duration."""
+        table = next(iter(self._profile.kinds.values())).table
+
+        def ask(limit: int) -> Rows:
+            return self._api.list(table, query=f"ORDERBY{wire.ID}", columns=(wire.ID,), limit=limit)
+
+        page = self._retries.read(lambda: shrinking(ask, 1, system=self._api.system))
+        return asked_at(page.reply, system=self._api.system)
+
+    def close(self) -> None:
+        """Closes the connections of all threads; a later call opens new ones."""
+        self._api.close()
+
+    # -- feeds -----------------------------------------------------------------------------------------------------
+
+    def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
+        """See `RemoteSystem.changes_since`."""
+        spec, book = self._spec(kind)
+        if position.after.id and not wire.is_id(position.after.id):
+            raise Misconfigured(
+                f"the watermark of {kind} holds no id of this system", system=self._api.system
+            )
+
+        def fetch(size: int) -> Page:
+            return self._page(spec, book, position, size)
+
+        return self._retries.read(lambda: shrinking(fetch, limit, system=self._api.system))
+
+    def _page(self, spec: KindProfile, book: wire.StateBook, position: Position, limit: int) -> Page:
+        where = Filter(spec.where)
+        query = feed_query(
+            where.query(),
+            position.after,
+            stamp=wire.format_instant(position.after.stamp),
+            stamp_column=wire.UPDATED,
+            id_column=wire.ID,
+        )
+        page = self._api.list(
+            spec.table, query=query, columns=wire.columns_of(spec), limit=limit, offset=position.skip
+        )
+        asked = asked_at(page.reply, system=self._api.system)
+        found = [self._decoded(row, spec, book, where) for row in page.rows]
+        places = [place for place in map(wire.place_of_row, found) if place is not None]
+        check_places(position, places, asked=asked, system=self._api.system, what=f"feed {spec.kind}")
+        shown = len(page.rows)
+        more = follows(page.reply, skip=position.skip, limit=limit, shown=shown)
+        return Page(
+            records=tuple(one for one in found if isinstance(one, Record)),
+            next=next_position(position, places, limit=limit, asked=asked) if more else None,
+            asked_at=asked,
+            unreadable=tuple(one for one in found if isinstance(one, UnreadableRecord)),
+            hidden=hidden_rows(page.reply, skip=position.skip, limit=limit, shown=shown, followed=more),
+        )
+
+    def _decoded(
+        self, row: object, spec: KindProfile, book: wire.StateBook, where: Filter
+    ) -> Record | UnreadableRecord:
+        if isinstance(row, dict):
+            try:
+                where.keeps(row)
+            except QueryIgnored as error:
+                raise Misconfigured(f"feed {spec.kind}: {error}", system=self._api.system) from None
+        return wire.decode_row(row, spec, book)
+
+    # -- reads by id and by field ----------------------------------------------------------------------------------
+
+    def read(self, kind: Kind, id: str) -> Record:
+        """See `RemoteSystem.read`. Raises `Unreadable` when the record does not parse."""
+        spec, book = self._spec(kind)
+        self._check_id(kind, id)
+        row = self._retries.read(lambda: self._api.read(spec.table, id, columns=wire.columns_of(spec)))
+        try:
+            record = wire.decode_record(row, spec, book)
+        except wire.FieldError as error:
+            message = f"{kind} {id}: {error}"
+            raise Unreadable(
+                message, field=error.field, reason=error.reason, system=self._api.system
+            ) from None
+        if record.id != id:
+            raise Misconfigured(f"reading {kind} by id answers with another record", system=self._api.system)
+        return record
+
+    def read_many(self, kind: Kind, ids: Sequence[str]) -> tuple[Record, ...]:
+        """See `RemoteSystem.read_many`. Records that do not parse are left out like absent ones."""
+        spec, _ = self._spec(kind)
+        wanted = [id for id in dict.fromkeys(ids) if wire.is_id(id)]
+        found: dict[str, Record] = {}
+        for begin in range(0, len(wanted), IDS_PER_READ):
+            chunk = tuple(wanted[begin : begin + IDS_PER_READ])
+            found |= {record.id: record for record in self._search(spec, Filter({wire.ID: chunk}))}
+        return tuple(found[id] for id in wanted if id in found)
+
+    def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
+        """See `RemoteSystem.find`. A value that may not enter a query is found nowhere."""
+        spec, book = self._spec(kind)
+        column = wire.ID if field == "id" else spec.column(field)
+        if column is None:
+            raise Misconfigured(f"the profile has no field {field!r} of {kind}", system=self._api.system)
+        try:
+            stored = wire.stored_state(value, spec, book) if field == "state" else value
+            where = Filter({column: (stored,)})
+        except (ValueError, wire.UnknownField):
+            return ()
+        return tuple(sorted(self._search(spec, where), key=lambda record: (record.created_at, record.id)))
+
+    def _search(self, spec: KindProfile, where: Filter) -> list[Record]:
+        _, book = self._spec(spec.kind)
+        rows = every_row(self._api, self._retries, spec.table, where, wire.columns_of(spec))
+        decoded = (wire.decode_row(row, spec, book) for row in rows)
+        return [one for one in decoded if isinstance(one, Record)]
+
+    # -- notes -----------------------------------------------------------------------------------------------------
+
+    def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
+        """See `RemoteSystem.notes`. The table name of an entry is not asked for: it may be that of a child class."""
+        self._ready()
+        self._check_id(kind, id)
+        where = Filter({"element_id": (id,), "element": (self._profile.note_field,)})
+        extra = f"valueLIKE{containing}" if wire.may_be_queried(containing) else ""
+        columns = ("value", wire.CREATED, "sys_created_by")
+        rows = every_row(self._api, self._retries, JOURNAL, where, columns, extra=extra)
+        found = (self._note(row) for row in rows)
+        hits = (note for note in found if containing in note.text)
+        return tuple(sorted(hits, key=lambda note: (note.created_at, note.id)))
+
+    def _note(self, row: Row) -> Note:
+        try:
+            created = wire.parse_instant(wire.text_of(row, wire.CREATED, "created_at"), "created_at")
+            author = wire.text_of(row, "sys_created_by", "author")
+            return Note(wire.id_of(row), wire.text_of(row, "value", "text"), author, created)
+        except wire.FieldError as error:
+            message = f"a work note cannot be read: {error}"
+            raise Misconfigured(message, system=self._api.system) from None
+
+    def write_note(self, kind: Kind, id: str, text: str) -> None:
+        """See `RemoteSystem.write_note`. Raises `Refused` when the server accepted the note and did not write it."""
+        spec, _ = self._spec(kind)
+        self._check_id(kind, id)
+        values = {self._profile.note_field: text}
+        answer = self._api.patch(spec.table, id, values, columns=wire.SYSTEM_COLUMNS)
+        if answer.reply.date is None:
+            return
+        # A note bumps the stamp; a record that was not touched since we asked has lost it silently.
+        touched = self._written(answer.row, lambda row: wire.parse_instant(row[wire.UPDATED], "updated_at"))
+        if touched < asked_at(answer.reply, system=self._api.system) - CLOCK_TOLERANCE:
+            reason = f"accepted, but not written: may our user write {spec.table}.{self._profile.note_field}?"
+            raise Refused(
+                f"note on {kind} {id}: {reason}", reason=reason, system=self._api.system, status=200
+            )
+
+    # -- writes ----------------------------------------------------------------------------------------------------
+
+    def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
+        """See `RemoteSystem.update`."""
+        spec, book = self._spec(kind)
+        self._check_id(kind, id)
+        return self._patched(spec, id, self._encoded(lambda: wire.encode_values(values, spec, book)))
+
+    def _patched(self, spec: KindProfile, id: str, columns: Mapping[str, str]) -> Record:
+        answer = self._api.patch(spec.table, id, columns, columns=wire.columns_of(spec))
+        record = self._record_written(answer.row, spec)
+        if record.id != id:
+            raise Misconfigured(
+                f"changing {spec.kind} by id answers with another record", system=self._api.system
+            )
+        return record
+
+    def _record_written(self, row: Row, spec: KindProfile) -> Record:
+        _, book = self._spec(spec.kind)
+        return self._written(row, lambda row: wire.decode_record(row, spec, book))
+
+    def _written(self, row: Row, decode: Callable[[Row], T]) -> T:
+        """What a write answered. Unreadable means doubt: something was written, and we cannot tell what."""
+        try:
+            return decode(row)
+        except (wire.FieldError, KeyError, TypeError) as error:
+            message = f"the answer to a write cannot be read ({error})"
+            raise Doubtful(message, system=self._api.system) from None
+
+    def _encoded(self, encode: Callable[[], T]) -> T:
+        try:
+            return encode()
+        except wire.UnknownField as error:
+            raise Misconfigured(str(error), system=self._api.system) from None
+
+    # -- references ------------------------------------------------------------------------------------------------
+
+    def resolve(self, entity: str, match: str, value: str) -> str | None:
+        """See `RemoteSystem.resolve`. What was not found is asked for again each time."""
+        key = (entity, match, value)
+        with self._resolving:
+            known = self._resolved.get(key)
+        if known is not None and self._monotonic() < known[1]:
+            return known[0]
+        found = self._look_up(entity, match, value)
+        if found is not None:
+            with self._resolving:
+                self._resolved[key] = (found, self._monotonic() + RESOLVED_FOR_S)
+        return found
+
+    def _look_up(self, entity: str, match: str, value: str) -> str | None:
+        self._ready()
+        reference = self._profile.references.get(entity)
+        column = wire.ID if match == "id" else reference.match.get(match) if reference else None
+        if reference is None or column is None:
+            message = f"profile {self._profile.name} has no reference {entity!r} by {match!r}"
+            raise Misconfigured(message, system=self._api.system)
+        try:
+            where = Filter({column: (value,)})
+        except ValueError:
+            return None  # what may not enter a query cannot be found by one
+        rows = every_row(self._api, self._retries, reference.table, where, (column,))
+        if len(rows) > 1:
+            reason = f"{len(rows)} records of {reference.table} have the same {match}"
+            raise Refused(f"looking up {entity} by {match}: {reason}", reason=reason, system=self._api.system)
+        return str(rows[0][wire.ID]) if rows else None
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> Schema:
+        with self._starting:  # held while reading: the other threads wait for this one start
+            if self._schema is None:
+                self._schema = read_schema(self._api, self._retries, self._profile)
+            return self._schema
+
+    def _spec(self, kind: Kind) -> tuple[KindProfile, wire.StateBook]:
+        schema = self._ready()
+        spec = self._profile.kinds.get(kind)
+        if spec is None:
+            raise Misconfigured(f"profile {self._profile.name} has no {kind}", system=self._api.system)
+        return spec, schema.books[kind]
+
+    def _check_id(self, kind: Kind, id: str) -> None:
+        if not wire.is_id(id):
+            raise Missing(f"{kind}: what was given is not an id of this system", system=self._api.system)
