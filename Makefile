@@ -35,7 +35,7 @@ $(DEV): $(STAMP)
 demo: $(STAMP) ## play the whole scenario against the sandbox systems
 	@$(BIN)/syncd demo
 
-test: $(DEV) lint unit e2e wheel ## every check that CI runs
+test: $(DEV) lint unit wheel ## every check that CI runs
 
 lint: $(DEV) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -48,7 +48,7 @@ unit: $(DEV) ## unit, contract and tidy tests; the rules with branch coverage
 	$(BIN)/coverage report
 	$(BIN)/pytest -q -n 2 tests --ignore tests/e2e --ignore tests/unit/mappings
 
-e2e: $(DEV) ## the real processes against the sandbox
+e2e: $(DEV) ## the real processes against the sandbox, from the sources
 	$(BIN)/pytest -q tests/e2e
 
 wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests against it

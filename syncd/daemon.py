@@ -1,0 +1,213 @@
+"""The daemon and the one-shot cycle: who ticks, who drains, and how both stop.
+
+APScheduler is a clock for intake only; delivery waits on an event that intake sets. Nothing is decided here. Broad excepts
+stand in two places, one per lane, so that a defect costs a cycle and not the process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from types import FrameType
+
+from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from connectors.errors import Misconfigured, RemoteError
+from mappings.model import Kind, System
+from state.store import run_lock
+from syncd import __version__, exits, logs
+from syncd.config import Config
+from syncd.delivery import Drained
+from syncd.intake import FEEDS, Pass
+from syncd.wiring import DAEMON_OWNER, App, build, new_run
+
+IDLE_WAIT_S = 1.0
+"""How long delivery sleeps at most before it looks for effects that became due."""
+
+
+class Daemon:
+    """Runs the lanes of `app` until a signal comes."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._log = app.log
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._told: set[System] = set()
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; then finishes what is in flight, `drain_timeout` at most."""
+        lost = self._app.recover()
+        if lost:
+            self._log.event("state.recovered", effects=lost, reason="in flight when the last run ended")
+        self._install_signals()
+        scheduler = self._scheduler()
+        delivery = threading.Thread(target=self._deliver, name="delivery", daemon=True)
+        delivery.start()
+        scheduler.start()
+        self._log.event(
+            "daemon.started", version=__version__, config=self._app.config_hash, workers=self._app.workers
+        )
+        self._stopping.wait()
+        started = time.monotonic()
+        scheduler.pause()
+        delivery.join(self._app.drain_timeout_s)
+        if delivery.is_alive():
+            # What is still in flight is durable as in flight; the next start probes it.
+            self._log.event("daemon.stopped", outcome="cut short", ms=_ms(started))
+            os._exit(exits.OK)
+        scheduler.shutdown(wait=True)
+        self._log.event("daemon.stopped", outcome="drained", ms=_ms(started))
+        return exits.OK
+
+    def stop(self) -> None:
+        """Asks every lane to finish what it has in hand."""
+        self._stopping.set()
+        self._wake.set()
+
+    def _scheduler(self) -> BackgroundScheduler:
+        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        pool = SchedulerPool(len(FEEDS))
+        scheduler = BackgroundScheduler(executors={"default": pool}, job_defaults=defaults, timezone=UTC)
+        for system in FEEDS:
+            scheduler.add_job(
+                self._take_in,
+                "interval",
+                seconds=self._app.poll_interval_s[system],
+                args=(system,),
+                id=f"intake-{system}",
+                next_run_time=datetime.now(UTC),
+            )
+        return scheduler
+
+    def _take_in(self, system: System) -> None:
+        """One tick of a system's feeds."""
+        if self._stopping.is_set():
+            return
+        try:
+            changed = take_in(self._app, system, self._stopping.is_set, first=system not in self._told)
+            self._told.add(system)
+        except Exception as error:  # noqa: BLE001 - the one broad except of intake: the next tick tries again
+            self._log.event("intake.failed", system=system, error=type(error).__name__, exc_info=error)
+            return
+        if changed:
+            self._wake.set()
+
+    def _deliver(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                tell_drained(self._app, self._app.delivery.drain(self._stopping.is_set))
+            except Exception as error:  # noqa: BLE001 - the one broad except of delivery: claims lapse into doubt
+                self._log.event("delivery.failed", error=type(error).__name__, exc_info=error)
+            self._wake.wait(IDLE_WAIT_S)
+            self._wake.clear()
+
+    def _install_signals(self) -> None:
+        def asked(number: int, _frame: FrameType | None) -> None:
+            if self._stopping.is_set():
+                os._exit(128 + number)
+            self._log.event("daemon.stopping", signal=signal.Signals(number).name)
+            self.stop()
+
+        signal.signal(signal.SIGTERM, asked)
+        signal.signal(signal.SIGINT, asked)
+
+
+def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bool = False) -> bool:
+    """One pass of every feed of a system; True when something was decided. Tells one canonical line unless all is quiet."""
+    started = time.monotonic()
+    passes: list[Pass] = []
+    error: RemoteError | None = None
+    try:
+        for kind in FEEDS[system]:
+            passes.append(_run_pass(app, kind, stopping))
+        app.health.worked(system)
+    except RemoteError as failed:
+        error = failed
+        app.health.failed(system, failed)
+    born = sum(len(p.sightings.born) for p in passes)
+    changed = sum(p.sightings.changed for p in passes)
+    if first or changed or born or error:
+        app.log.event(
+            "cycle.finished",
+            lane="intake",
+            system=system,
+            outcome="ok" if error is None else type(error).__name__,
+            ms=_ms(started),
+            pages=sum(p.pages for p in passes),
+            fetched=sum(p.fetched for p in passes),
+            changed=changed,
+            hidden=sum(p.hidden for p in passes),
+            effects=born,
+            watermark_to={p.kind.value: _stamp(p.watermark_to) for p in passes},
+        )
+    return born > 0
+
+
+def _run_pass(app: App, kind: Kind, stopping: Callable[[], bool]) -> Pass:
+    current = app.intake.begin(kind)
+    while not stopping() and app.intake.take_page(current):
+        pass
+    return current
+
+
+def tell_drained(app: App, drained: Drained) -> None:
+    """The canonical line of a drain that did something."""
+    if drained.by_kind or drained.doubtful or drained.parked:
+        app.log.event(
+            "cycle.finished",
+            lane="delivery",
+            outcome="ok",
+            effects=drained.by_kind,
+            doubtful=drained.doubtful,
+            parked=drained.parked,
+            deferred=drained.deferred,
+        )
+
+
+def once_with(app: App) -> int:
+    """One cycle of every lane in this thread."""
+    for system in FEEDS:
+        take_in(app, system, lambda: False, first=True)
+    tell_drained(app, app.delivery.drain(lambda: False))
+    for error in app.health.down().values():
+        if not isinstance(error, Misconfigured):
+            return exits.UNAVAILABLE
+        return exits.REFUSED if error.status in (401, 403) else exits.CONFIG
+    return exits.QUARANTINE if app.store.quarantined() else exits.OK
+
+
+def run(config: Config) -> int:
+    """`syncd run`: the daemon, until a signal."""
+    return _with_app(config, DAEMON_OWNER, lambda app: Daemon(app).run(), alone=True)
+
+
+def once(config: Config) -> int:
+    """`syncd once`: one cycle of every lane, beside a running daemon too."""
+    return _with_app(config, "once:", once_with, alone=False)
+
+
+def _with_app(config: Config, owner_prefix: str, act: Callable[[App], int], *, alone: bool) -> int:
+    """Opens the log, the state and the connectors around `act`. Raises `StateError` when the state cannot be used."""
+    name = new_run()
+    logs.configure(level=config.log.level, format=config.log.format, run=name)
+    with run_lock(config.state.connect_url()) if alone else nullcontext():
+        app = build(config, logs.get(), run=name, owner_prefix=owner_prefix)
+        try:
+            return act(app)
+        finally:
+            app.close()
+
+
+def _ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+def _stamp(instant: datetime | None) -> str:
+    return instant.isoformat() if instant else ""

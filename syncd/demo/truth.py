@@ -1,0 +1,125 @@
+"""What is true, read from the two servers: which work orders exist for which domain order, and what its notes say.
+
+Used by the demo's verdict and by the e2e tests. Knows the tables of the sandbox; knows nothing of the daemon.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from syncd.demo.world import Row, Sandbox
+
+PRESCRIBED: Mapping[str, tuple[str, ...]] = {
+    "Fiber Access": ("Fiber Installation",),
+    "Managed Router": ("Router Installation", "Router Staging"),
+    "IP Address Block": (),
+    "Business Internet": (),
+    "site_survey": ("Site Survey",),
+}
+"""What the shipped sample tables prescribe, by specification (order tasks: by request type); templates sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A domain order or an order task with everything that came of it."""
+
+    id: str
+    number: str
+    what: str
+    """Its specification, or its request type."""
+    location: str
+    account: str
+    priority: str
+    work_orders: tuple[Row, ...] = ()
+    templates: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One reading of both servers."""
+
+    subjects: tuple[Subject, ...]
+    work_orders: tuple[Row, ...]
+    locations: Mapping[str, str] = field(default_factory=dict)
+    """FSM location ids -> names."""
+    accounts: Mapping[str, str] = field(default_factory=dict)
+
+    def problems(self) -> list[str]:
+        """Every way in which the prescribed work orders do not stand exactly once, whole and noted."""
+        found: list[str] = []
+        for subject in self.subjects:
+            found += self._against_the_table(subject)
+            for row in subject.work_orders:
+                found += self._against_its_order(subject, row)
+            if subject.work_orders:
+                found += _creation_notes(subject)
+        twice = [c for c, n in Counter(w["correlation_id"] for w in self.work_orders).items() if n > 1 and c]
+        return found + [f"{correlation} stands twice" for correlation in twice]
+
+    @staticmethod
+    def _against_the_table(subject: Subject) -> list[str]:
+        wanted = PRESCRIBED[subject.what]
+        if subject.templates == wanted:
+            return []
+        return [f"{subject.number} ({subject.what}) has {list(subject.templates)}, not {list(wanted)}"]
+
+    def _against_its_order(self, subject: Subject, row: Row) -> list[str]:
+        expected = {
+            "location": (self.locations.get(row["location"], ""), subject.location),
+            "account": (self.accounts.get(row["account"], ""), subject.account),
+            "priority": (row["priority"], subject.priority),
+        }
+        return [
+            f"{row['number']} has {name} {seen!r}, its domain order {wanted!r}"
+            for name, (seen, wanted) in expected.items()
+            if seen != wanted or not wanted
+        ]
+
+
+def _creation_notes(subject: Subject) -> list[str]:
+    naming = [note for note in subject.notes if "[syncd:1:created:" in note]
+    if len(naming) != 1:
+        return [f"{subject.number} has {len(naming)} notes that name its work orders"]
+    absent = [row["number"] for row in subject.work_orders if row["number"] not in naming[0]]
+    return [f"the note of {subject.number} does not name {number}" for number in absent]
+
+
+def read_truth(sandbox: Sandbox) -> Truth:
+    """Both servers, read now."""
+    specifications = _names(sandbox, "om", "sn_prd_pm_specification")
+    om_locations = _names(sandbox, "om", "cmn_location")
+    om_accounts = _names(sandbox, "om", "customer_account")
+    templates = _names(sandbox, "fsm", "cmdb_workorder_product_model")
+    work_orders = sandbox.rows("fsm", "wm_order", "ORDERBYnumber")
+    domain_orders = {row["sys_id"]: row for row in sandbox.rows("om", "sn_ind_tmt_orm_domain_order")}
+    tasks = sandbox.rows("om", "sn_ind_tmt_orm_order_task", "ORDERBYnumber")
+
+    def subject(row: Row, of: Row, what: str) -> Subject:
+        mine = tuple(w for w in work_orders if w["correlation_id"].startswith(f"syncd:1:{row['sys_id']}:"))
+        return Subject(
+            id=row["sys_id"],
+            number=row["number"],
+            what=what,
+            location=om_locations.get(of["location"], ""),
+            account=om_accounts.get(of["account"], ""),
+            priority=of["priority"],
+            work_orders=mine,
+            templates=tuple(sorted(templates.get(w["template"], "?") for w in mine)),
+            notes=tuple(sandbox.notes("om", row["sys_id"])),
+        )
+
+    found = [subject(row, row, specifications[row["specification"]]) for row in domain_orders.values()]
+    found += [subject(row, domain_orders[row["order"]], row["request_type"]) for row in tasks]
+    return Truth(
+        subjects=tuple(sorted(found, key=lambda s: s.number)),
+        work_orders=tuple(work_orders),
+        locations=_names(sandbox, "fsm", "cmn_location"),
+        accounts=_names(sandbox, "fsm", "customer_account"),
+    )
+
+
+def _names(sandbox: Sandbox, side: str, table: str) -> dict[str, str]:
+    return {row["sys_id"]: row["name"] for row in sandbox.rows(side, table)}

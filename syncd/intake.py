@@ -1,0 +1,208 @@
+"""Intake: what changed in a system since the watermark, page by page, each page in one transaction.
+
+Called by `daemon` for each feed of a system, one poller per feed at a time. Talks to the remote system before the
+transaction, never inside it; decides nothing itself (`observe` does), sends nothing (`delivery` does).
+The theory of the watermark is in docs/architecture.md ("Feeds").
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mappings.decisions import LinkSettings, link_for
+
+from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
+from mappings.model import Kind, Record, System
+from state.store import Store, Transaction
+from syncd.logs import Log
+from syncd.observe import Observer, Sightings
+
+FEEDS: Mapping[System, tuple[Kind, ...]] = {
+    System.ORDER_MANAGEMENT: (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK),
+    System.FIELD_SERVICE: (Kind.WORK_ORDER, Kind.WORK_TASK),
+}
+"""Parents before children, so that most pages find the records above them already stored."""
+
+PARENT_DEPTH = 6
+"""How far above a record its parents are fetched: task, resource, service, product order, line, order."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """One run of a feed, from behind the watermark to the upper bound that its first page froze."""
+
+    kind: Kind
+    position: Position
+    upper: datetime | None = None
+    """T0: a server instant certainly not later than the first query. None until the first page is in."""
+    pages: int = 0
+    fetched: int = 0
+    hidden: int = 0
+    watermark_from: datetime | None = None
+    watermark_to: datetime | None = None
+    sightings: Sightings = field(default_factory=Sightings)
+
+
+class Intake:
+    """Brings the feeds of both systems into the state."""
+
+    def __init__(
+        self,
+        systems: Mapping[System, RemoteSystem],
+        store: Store,
+        observer: Observer,
+        log: Log,
+        *,
+        page_size: Mapping[System, int],
+        links: LinkSettings,
+    ) -> None:
+        self._systems = systems
+        self._store = store
+        self._observer = observer
+        self._log = log
+        self._page_size = page_size
+        self._links = links
+
+    def run_pass(self, kind: Kind) -> Pass:
+        """One whole pass of a feed. Raises the connectors' errors; what was committed before stays."""
+        current = self.begin(kind)
+        while self.take_page(current):
+            pass
+        return current
+
+    def begin(self, kind: Kind) -> Pass:
+        """A pass that starts one overlap behind the watermark, where rows that committed late may lie."""
+        watermark = self._store.watermark(kind.value)
+        remote = self._systems[kind.system]
+        if watermark is None:
+            return Pass(kind, Position(BEGINNING))
+        start = max(watermark.stamp - remote.overlap, BEGINNING.stamp)
+        return Pass(
+            kind, Position(Cursor(start)), watermark_from=watermark.stamp, watermark_to=watermark.stamp
+        )
+
+    def take_page(self, current: Pass) -> bool:
+        """Fetches and commits one page; False when the pass is over."""
+        remote = self._systems[current.kind.system]
+        page = remote.changes_since(current.kind, current.position, self._page_size[current.kind.system])
+        upper = current.upper or page.asked_at
+        above = self._fetch_missing(page)
+        over = page.next is None or _last_stamp(page, upper) > upper
+        sightings = Sightings()
+        mark = self._watermark(page, upper, remote)
+        with self._store.deciding() as tx:
+            _preload(tx, (*above, *page.records))
+            for record in above:
+                self._observer.observe(tx, record, sightings, by_id=True)
+            for record in page.records:
+                self._observer.observe(tx, record, sightings)
+            for bad in page.unreadable:
+                tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
+            if mark is not None or over:
+                at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
+                tx.advance(current.kind.value, at.stamp, at.id, passed_until=upper if over else None)
+        current.upper = upper
+        self._account(current, page, sightings, mark)
+        if page.next is not None:
+            current.position = page.next
+        return not over
+
+    def _account(self, current: Pass, page: Page, sightings: Sightings, mark: Cursor | None) -> None:
+        current.pages += 1
+        current.fetched += len(page.records)
+        current.hidden += page.hidden
+        if mark is not None and (current.watermark_to is None or mark.stamp > current.watermark_to):
+            current.watermark_to = mark.stamp
+        total = current.sightings
+        total.changed += sightings.changed
+        total.born += sightings.born
+        for link in sightings.linked:
+            self._log.event(
+                "work_order.linked",
+                domain_order=link.domain_order,
+                work_order=link.work_order,
+                origin=link.origin.value,
+            )
+        for bad in page.unreadable:
+            self._log.event(
+                "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason
+            )
+        for record, reason in sightings.failed:
+            self._log.event("record.quarantined", kind=record.kind, id=record.id, field="", reason=reason)
+        if page.hidden:
+            self._log.event("rows.hidden", feed=current.kind, rows=page.hidden)
+
+    @staticmethod
+    def _watermark(page: Page, upper: datetime, remote: RemoteSystem) -> Cursor | None:
+        """min(last row seen, T0 - one granule): a row that commits while we read may carry any stamp after that."""
+        stamps = [Cursor(r.updated_at, r.id) for r in page.records]
+        stamps += [Cursor(bad.stamp, bad.id) for bad in page.unreadable if bad.stamp is not None]
+        if not stamps:
+            return None
+        cap = upper - remote.granule
+        last = max(stamps)
+        return last if last.stamp <= cap else Cursor(cap)
+
+    def _fetch_missing(self, page: Page) -> list[Record]:
+        """Records above those of the page that the state does not know, read by id now, topmost first.
+
+        A decision about a domain order needs its line and order, however old they are; a hand-made work order may
+        point at a domain order that no feed will bring any more.
+        """
+        here = {(r.kind, r.id) for r in page.records}
+        layers: list[Record] = []
+        wanted = self._unknown(self._wanted(page.records), here)
+        for _ in range(PARENT_DEPTH):
+            if not wanted:
+                break
+            found: list[Record] = []
+            for kind, ids in sorted(wanted.items()):
+                found += self._systems[kind.system].read_many(kind, sorted(ids))
+                here.update((kind, id) for id in ids)
+            layers = found + layers
+            wanted = self._unknown(self._wanted(found), here)
+        return layers
+
+    def _wanted(self, records: list[Record] | tuple[Record, ...]) -> dict[Kind, set[str]]:
+        wanted: dict[Kind, set[str]] = defaultdict(set)
+        for record in records:
+            for kind, id in record.parents().values():
+                wanted[kind].add(id)
+            if record.kind is Kind.WORK_ORDER:
+                wanted[Kind.DOMAIN_ORDER] |= self._claimed(record)
+        return wanted
+
+    def _claimed(self, work_order: Record) -> set[str]:
+        """The subject that a work order names by id, unless it is an order task that we know.
+
+        An unknown one is looked for among domain orders; the feed brings order tasks before their work orders.
+        """
+        claim = link_for(work_order, self._links)
+        if claim is None or claim.match != "id" or self._store.known(Kind.ORDER_TASK, [claim.value]):
+            return set()
+        return {claim.value}
+
+    def _unknown(self, wanted: dict[Kind, set[str]], here: set[tuple[Kind, str]]) -> dict[Kind, set[str]]:
+        unknown: dict[Kind, set[str]] = {}
+        for kind, ids in wanted.items():
+            candidates = {id for id in ids if (kind, id) not in here}
+            rest = candidates - self._store.known(kind, sorted(candidates))
+            if rest:
+                unknown[kind] = rest
+        return unknown
+
+
+def _preload(tx: Transaction, records: Sequence[Record]) -> None:
+    """Reads the snapshots of a page in a few statements instead of hundreds."""
+    by_kind: dict[Kind, list[str]] = defaultdict(list)
+    for record in records:
+        by_kind[record.kind].append(record.id)
+    for kind, ids in by_kind.items():
+        tx.preload(kind, ids)
+
+
+def _last_stamp(page: Page, otherwise: datetime) -> datetime:
+    return max((r.updated_at for r in page.records), default=otherwise)

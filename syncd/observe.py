@@ -1,0 +1,150 @@
+"""One record seen: stored, linked, compared, decided on - inside the caller's transaction.
+
+The one road that every sighting travels, whether a feed brought it, a read by id, or the reply to our own write. Called
+by `intake` and `delivery`; never talks to a remote system and never opens a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from mappings import changes, decisions
+from mappings.effects import Decision
+from mappings.model import SUBJECT_KINDS, Kind, Link, Record
+from state.store import LedgerEntry, Transaction
+from syncd.logs import Log
+
+
+@dataclass(slots=True)
+class Sightings:
+    """What a transaction's sightings came to; the lanes log it after the commit."""
+
+    changed: int = 0
+    born: list[str] = field(default_factory=list)
+    """Keys of the effects that were intended for the first time."""
+    linked: list[Link] = field(default_factory=list)
+    failed: list[tuple[Record, str]] = field(default_factory=list)
+    """Records whose decision raised: a defect of ours, kept in quarantine so that the feed goes on."""
+
+
+class Observer:
+    """Applies the rules to sightings. `policy` is asked each time, so that a reload takes effect between two pages.
+
+    Work orders older than `baseline` are linked without a note: that is history.
+    """
+
+    def __init__(self, policy: Callable[[], decisions.Policy], baseline: datetime, log: Log) -> None:
+        self._policy = policy
+        self._baseline = baseline
+        self._log = log
+
+    def observe(self, tx: Transaction, record: Record, sightings: Sightings, *, by_id: bool = False) -> None:
+        """Stores `record` and applies what its change decides. Equal or older content decides nothing."""
+        before = tx.snapshot(record.kind, record.id)
+        if before is not None and changes.same(before, record):
+            return
+        if not tx.record(record, by_id=by_id):
+            return
+        released = tx.release_quarantine(record.kind, record.id)
+        if released:
+            self._log.event("record.released", kind=record.kind, id=record.id, number=record.number)
+        if record.kind is Kind.WORK_ORDER:
+            self._link(tx, record, sightings)
+        self._decide(tx, before, record, sightings)
+
+    def follow_up(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:
+        """Notes what links of a subject are not named on it yet."""
+        facts = tx.facts_for(kind, subject)
+        if facts is not None:
+            self.apply(tx, decisions.follow_up(facts, self._policy()), sightings)
+
+    def apply(self, tx: Transaction, decision: Decision, sightings: Sightings) -> None:
+        """Stores a decision and remembers why it was taken."""
+        born = tx.apply(decision)
+        sightings.born.extend(born)
+        if born or decision.plan is not None or decision.supersede:
+            tx.remember(
+                LedgerEntry(
+                    event="decided",
+                    subject=decision.subject,
+                    data={
+                        "effects": list(born),
+                        "superseded": list(decision.supersede),
+                        "because": [_reason(r.rule, r.fired, r.text) for r in decision.because],
+                    },
+                )
+            )
+
+    def _decide(self, tx: Transaction, before: Record | None, record: Record, sightings: Sightings) -> None:
+        policy = self._policy()
+        found = changes.detect(before, record, policy.lifecycles[record.kind], policy.closure_marker)
+        if not found:
+            return
+        sightings.changed += 1
+        tx.remember(_seen(record, found))
+        for kind, subject in tx.subjects_of(record.kind, record.id):
+            facts = tx.facts_for(kind, subject)
+            if facts is None:
+                continue
+            try:
+                decision = decisions.decide(found, facts, policy)
+            except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
+                reason = f"deciding on it failed: {type(error).__name__}"
+                tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
+                sightings.failed.append((record, reason))
+                continue
+            self.apply(tx, decision, sightings)
+
+    def _link(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
+        """Links a work order to the subject that its own fields name, and notes what is not noted there yet."""
+        claim = decisions.link_for(work_order, self._policy().links)
+        if claim is None:
+            return
+        subject = _subject(tx, claim)
+        if subject is None:
+            return
+        link = replace(claim.link(work_order.id, subject.id), noted=work_order.created_at < self._baseline)
+        if not tx.link(link):
+            return
+        sightings.linked.append(link)
+        tx.remember(
+            LedgerEntry(
+                event="work_order.linked",
+                subject=subject.id,
+                work_order=work_order.id,
+                data={"origin": link.origin.value, "number": work_order.number},
+            )
+        )
+        self.follow_up(tx, subject.kind, subject.id, sightings)
+
+
+def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:
+    """The domain order or order task that a claim names, as far as we know it."""
+    for kind in SUBJECT_KINDS:
+        found = tx.snapshot(kind, claim.value) if claim.match == "id" else tx.by_number(kind, claim.value)
+        if found is not None:
+            return found
+    return None
+
+
+def _seen(record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:
+    return LedgerEntry(
+        event="seen",
+        subject=record.id,
+        work_order=record.id if record.kind is Kind.WORK_ORDER else "",
+        data={
+            "kind": record.kind.value,
+            "number": record.number,
+            "version": record.version,
+            "state": record.state,
+            "changes": [change.what.value for change in found],
+        },
+    )
+
+
+def _reason(rule: str, fired: bool, text: str) -> str:
+    if not rule:
+        return text
+    return f"rule {rule} {'fired' if fired else 'did not fire'}: {text}"

@@ -1,0 +1,228 @@
+"""From a config to a running whole: connectors, store, rules and lanes, each given what it needs.
+
+Called by the command line (`run`, `once`, `state init`). The only place that knows every package; decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mappings.decisions import LinkSettings, Policy
+
+from connectors.auth import Auth, Basic, OAuth
+from connectors.ports import FieldService, OrderManagement, RemoteSystem
+from connectors.registry import ConnectionSettings, build_field_service, build_order_management
+from mappings.model import Kind, System
+from mappings.ponr import Mode
+from state.store import Baseline, Identity, StateError, Store, create_or_migrate
+from syncd.config import Config, Secret, SystemSection
+from syncd.delivery import Delivery
+from syncd.dispatch import Dispatch
+from syncd.health import Health
+from syncd.intake import FEEDS, Intake
+from syncd.logs import Log
+from syncd.observe import Observer
+
+
+class NotReady(StateError):
+    """The state cannot be used with this config."""
+
+
+@dataclass(slots=True)
+class App:
+    """Everything that a daemon or a one-shot cycle runs on. `close` gives it all back."""
+
+    log: Log
+    store: Store
+    systems: Mapping[System, RemoteSystem]
+    health: Health
+    intake: Intake
+    delivery: Delivery
+    executor: ThreadPoolExecutor
+    workers: int
+    drain_timeout_s: float
+    poll_interval_s: Mapping[System, float]
+    config_hash: str
+
+    def recover(self) -> int:
+        """Takes over what a daemon that died had in flight; the run lock proves that it is dead."""
+        settle = {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
+        return self.store.lose(DAEMON_OWNER, settle)
+
+    def close(self) -> None:
+        self.executor.shutdown(wait=True, cancel_futures=True)
+        self.store.close()
+        for remote in self.systems.values():
+            remote.close()
+
+
+DAEMON_OWNER = "run:"
+"""Prefix of the owner of a daemon's claims; one-shot verbs have their own, so that a start does not take theirs."""
+
+
+def new_run() -> str:
+    """A name for this process in logs, ledger and claims."""
+    return uuid.uuid4().hex[:8]
+
+
+def build(config: Config, log: Log, *, run: str, owner_prefix: str) -> App:
+    """Raises `NotReady`, or a `StateError`; sends nothing yet."""
+    store = Store(config.state.connect_url(), lambda: datetime.now(UTC), run)
+    try:
+        return _assemble(config, log, store, f"{owner_prefix}{run}", _baseline(store, config))
+    except BaseException:
+        store.close()
+        raise
+
+
+def _baseline(store: Store, config: Config) -> Baseline:
+    baseline = store.baseline()
+    if baseline is None:
+        raise NotReady(
+            "the state has no baseline: from when on is syncd responsible? "
+            "Say so once with `syncd state init --from now` (or --from DATE), then start again"
+        )
+    for system, known in store.identities().items():
+        wanted = config.system(system).id
+        if known.id != wanted:
+            raise NotReady(
+                f'the state belongs to {system} "{known.id}", the config names "{wanted}": '
+                f"put the id back, or point [state] url at the state of that instance"
+            )
+    return baseline
+
+
+def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Baseline) -> App:
+    om, fsm = connect(config)
+    systems: dict[System, RemoteSystem] = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
+    policy = policy_of(config)
+
+    def current() -> Policy:
+        return policy
+
+    health = Health(log, time.monotonic)
+    observer = Observer(current, baseline.at, log)
+    dispatch = Dispatch(om, fsm, current, health, log)
+    executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")
+    return App(
+        log=log,
+        store=store,
+        systems=systems,
+        health=health,
+        intake=Intake(
+            systems,
+            store,
+            observer,
+            log,
+            page_size={system: config.system(system).page_size for system in systems},
+            links=policy.links,
+        ),
+        delivery=Delivery(
+            store,
+            dispatch,
+            observer,
+            current,
+            log,
+            executor=executor,
+            owner=owner,
+            slots=config.daemon.workers,
+            lease_s=config.daemon.lease.total_seconds(),
+            settle_s={system: remote.settle.total_seconds() for system, remote in systems.items()},
+        ),
+        executor=executor,
+        workers=config.daemon.workers,
+        drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
+        poll_interval_s={s: config.system(s).poll_interval.total_seconds() for s in systems},
+        config_hash=config.hash,
+    )
+
+
+def connect(config: Config) -> tuple[OrderManagement, FieldService]:
+    """The two connectors of a config; they send nothing yet."""
+    om = build_order_management(config.profiles[System.ORDER_MANAGEMENT], _settings(config.order_management))
+    fsm = build_field_service(config.profiles[System.FIELD_SERVICE], _settings(config.field_service))
+    return om, fsm
+
+
+def _settings(section: SystemSection) -> ConnectionSettings:
+    return ConnectionSettings(
+        id=section.id,
+        url=section.url,
+        auth=_auth(section),
+        timeout_s=section.timeout.total_seconds(),
+        deadline_s=section.deadline.total_seconds(),
+        ca_file=section.ca_file,
+        overlap=section.overlap,
+        settle=section.settle,
+    )
+
+
+def _auth(section: SystemSection) -> Auth:
+    """The config check has proven that what the way of authenticating needs is there."""
+    if section.auth == "basic":
+        return Basic(section.username or "", _reveal(section.password))
+    return OAuth(
+        section.client_id or "",
+        _reveal(section.client_secret),
+        grant=section.grant,
+        username=section.username or "",
+        password=_reveal(section.password),
+    )
+
+
+def _reveal(secret: Secret | None) -> str:
+    return "" if secret is None else secret.reveal()
+
+
+def policy_of(config: Config) -> Policy:
+    """What the rules need of a config."""
+    return Policy(
+        om_id=config.order_management.id,
+        tables=tuple(table for tables in config.tables.values() for table in tables),
+        lifecycles=config.lifecycles,
+        field_map=config.field_map,
+        links=LinkSettings(config.links.field, config.links.match),
+        ponr_mode=Mode(config.rules.ponr),
+        after_ponr_cancel=config.rules.after_ponr_cancel,
+        adopted=config.rules.adopted,
+        shared_instance=config.rules.shared_instance,
+        note_limit=config.notes.limit,
+    )
+
+
+def initialise(config: Config, from_: datetime | None, history: timedelta | None) -> Baseline:
+    """Creates the state and stores from when on syncd is responsible: `from_`, or now by OM's clock.
+
+    Feeds begin `history` before that (None: at their beginning), so that old records are known and old work orders
+    linked before anything happens to them.
+    """
+    om, fsm = connect(config)
+    try:
+        now = om.server_time()
+        fsm.server_time()
+    finally:
+        om.close()
+        fsm.close()
+    at = from_ or now
+    url = config.state.connect_url()
+    create_or_migrate(url)
+    store = Store(url, lambda: datetime.now(UTC))
+    try:
+        baseline = Baseline(at, datetime.now(UTC))
+        identities = {
+            system: Identity(system, config.system(system).id, config.system(system).url) for system in System
+        }
+        begin = {} if history is None else {kind.value: at - history for kind in _kinds()}
+        store.initialise(baseline, identities, begin)
+    finally:
+        store.close()
+    return baseline
+
+
+def _kinds() -> list[Kind]:
+    return [kind for kinds in FEEDS.values() for kind in kinds]

@@ -1,0 +1,381 @@
+"""Two small worlds with behaviour behind the ports, a virtual clock, and the real lanes on a real SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mappings.decisions import LinkSettings, Policy
+
+from connectors.errors import Missing, RemoteError
+from connectors.ports import Cursor, Note, Page, Position, UnreadableRecord
+from mappings.changes import default_lifecycles
+from mappings.decision_table import DecisionTable
+from mappings.field_map import FieldMap, FieldRule
+from mappings.model import Kind, Record, System
+from mappings.table_file import parse_table
+from state.store import Baseline, Identity, Store, create_or_migrate
+from syncd import logs
+from syncd.delivery import Delivery, Drained
+from syncd.dispatch import Dispatch
+from syncd.health import Health
+from syncd.intake import FEEDS, Intake, Pass
+from syncd.observe import Observer
+
+NOON = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
+LABELS = {
+    "in_progress": "In Progress",
+    "ready": "Ready for Dispatch",
+    "assigned": "Assigned",
+    "draft": "Draft",
+}
+
+TABLE = """
+[table]
+name = "by-specification"
+applies_to = "domain_order"
+hit_policy = "all"
+
+[[rule]]
+id = "fiber"
+when = { specification = "Fiber Access" }
+create = [{ template = "Fiber Installation" }]
+
+[[rule]]
+id = "router"
+when = { specification = "Managed Router" }
+create = [{ template = "Router Staging" }, { template = "Router Installation" }]
+"""
+COLUMNS = frozenset({"specification", "action", "priority"})
+
+
+def id_of(name: str) -> str:
+    """A readable name as an id of 32 hex digits."""
+    return name.encode().hex().ljust(32, "0")[:32]
+
+
+class Time:
+    """The one clock of a test; nobody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now.timestamp()
+
+    def pass_(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class FakeSystem:
+    """One remote system in memory: keyset feeds with one-second stamps, journals, and answers that may lie.
+
+    `faults` maps a method name to what its next calls do: raise an error before anything happens, or after it did.
+    """
+
+    granule = timedelta(seconds=1)
+    overlap = timedelta(seconds=60)
+    settle = timedelta(seconds=90)
+
+    def __init__(self, id: str, time: Time) -> None:
+        self.id = id
+        self.time = time
+        self.records: dict[tuple[Kind, str], Record] = {}
+        self.journal: dict[str, list[Note]] = {}
+        self.faults: dict[str, list[tuple[RemoteError, bool]]] = {}
+        self.unreadable: set[str] = set()
+        self.hidden: set[str] = set()
+        self.page_limit = 1000
+        self.writes: list[str] = []
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def server_time(self) -> datetime:
+        return self.time.now.replace(microsecond=0)
+
+    def fail(self, method: str, error: RemoteError, *, committed: bool = False, times: int = 1) -> None:
+        self.faults.setdefault(method, []).extend([(error, committed)] * times)
+
+    def put(self, kind: Kind, name: str, state: str, **fields: str) -> Record:
+        """A user creates or edits a record, now."""
+        id = id_of(name)
+        stamp = self.time.now.replace(microsecond=0)
+        before = self.records.get((kind, id))
+        record = Record(
+            kind=kind,
+            id=id,
+            number=name,
+            version=before.version + 1 if before else 0,
+            created_at=before.created_at if before else stamp,
+            updated_at=stamp,
+            state=state,
+            state_label=LABELS.get(state, state),
+            fields={**(before.fields if before else {}), **fields},
+        )
+        self.records[kind, id] = record
+        return record
+
+    def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
+        self._maybe_fail("changes_since", lambda: None)
+        limit = min(limit, self.page_limit)
+        rows = sorted(
+            (
+                r
+                for (k, _), r in self.records.items()
+                if k is kind and (r.updated_at, r.id) > _key(position.after)
+            ),
+            key=lambda r: (r.updated_at, r.id),
+        )
+        window = rows[position.skip : position.skip + limit]
+        more = len(rows) > position.skip + limit
+        shown = [r for r in window if r.id not in self.hidden]
+        good = [r for r in shown if r.id not in self.unreadable]
+        bad = [r for r in shown if r.id in self.unreadable]
+        if shown:
+            after = Position(Cursor(shown[-1].updated_at, shown[-1].id))
+        else:
+            after = Position(position.after, position.skip + limit)
+        return Page(
+            records=tuple(good),
+            next=after if more else None,
+            asked_at=self.server_time(),
+            unreadable=tuple(
+                UnreadableRecord(kind, r.id, r.updated_at, "state", "garbled", "{}") for r in bad
+            ),
+            hidden=len(window) - len(shown),
+        )
+
+    def read(self, kind: Kind, id: str) -> Record:
+        self._maybe_fail("read", lambda: None)
+        found = self.records.get((kind, id))
+        if found is None or id in self.hidden:
+            raise Missing("no such record")
+        return found
+
+    def read_many(self, kind: Kind, ids: Sequence[str]) -> tuple[Record, ...]:
+        return tuple(
+            self.records[kind, id] for id in ids if (kind, id) in self.records and id not in self.hidden
+        )
+
+    def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
+        return tuple(r for (k, _), r in self.records.items() if k is kind and r.get(field) == value)
+
+    def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
+        def act() -> Record:
+            before = self.read(kind, id)
+            return self.put(kind, before.number, values.get("state", before.state), **values)
+
+        return self._maybe_fail("update", act)
+
+    def write_note(self, kind: Kind, id: str, text: str) -> None:
+        def act() -> None:
+            entries = self.journal.setdefault(id, [])
+            entries.append(Note(str(len(entries)), text, "syncd", self.server_time()))
+            before = self.records[kind, id]
+            self.put(kind, before.number, before.state)
+
+        self._maybe_fail("write_note", act)
+
+    def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
+        return tuple(n for n in self.journal.get(id, []) if containing in n.text)
+
+    def resolve(self, entity: str, match: str, value: str) -> str | None:
+        return None if value == "nowhere" else f"{entity}/{value}"
+
+    def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
+        def act() -> Record:
+            record = Record(
+                kind=Kind.WORK_ORDER,
+                id=id,
+                number=f"WO{len(self.records):04}",
+                version=0,
+                created_at=self.server_time(),
+                updated_at=self.server_time(),
+                state="ready",
+                state_label=LABELS["ready"],
+                fields=dict(values),
+            )
+            assert (Kind.WORK_ORDER, id) not in self.records, "a second work order under one id"
+            self.records[Kind.WORK_ORDER, id] = record
+            return record
+
+        return self._maybe_fail("create_work_order", act)
+
+    def cancel_work_order(self, id: str, reason: str) -> Record:
+        def act() -> Record:
+            before = self.records[Kind.WORK_ORDER, id]
+            return replace(self.put(Kind.WORK_ORDER, "x", "canceled"), number=before.number)
+
+        return self._maybe_fail("cancel_work_order", act)
+
+    def advance(self, id: str, state: str) -> None:
+        """A field agent moves a work order on."""
+        before = self.records[Kind.WORK_ORDER, id]
+        self.records[Kind.WORK_ORDER, id] = replace(
+            before,
+            state=state,
+            state_label=LABELS.get(state, state),
+            version=before.version + 1,
+            updated_at=self.server_time(),
+        )
+
+    def _maybe_fail(self, method: str, act: Callable[[], Any]) -> Any:
+        queue = self.faults.get(method, [])
+        fault = queue.pop(0) if queue else None
+        if method not in ("changes_since", "read"):
+            self.writes.append(method)
+        if fault is None:
+            return act()
+        error, committed = fault
+        if committed:
+            act()
+        raise error
+
+
+def _key(cursor: Cursor) -> tuple[datetime, str]:
+    return (cursor.stamp, cursor.id)
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - an executor hands whatever was raised to the future
+            future.set_exception(error)
+        return future
+
+
+class World:
+    """Both systems, one daemon's lanes, and the ways a test drives them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.time = Time()
+        self.om = FakeSystem("om", self.time)
+        self.fsm = FakeSystem("fsm", self.time)
+        self.url = f"sqlite:///{folder / 'syncd.db'}"
+        create_or_migrate(self.url)
+        store = Store(self.url, self.time)
+        identities = {system: Identity(system, "x", "http://127.0.0.1") for system in System}
+        store.initialise(Baseline(NOON, NOON), identities, {})
+        store.close()
+        self.systems: dict[System, Any] = {System.ORDER_MANAGEMENT: self.om, System.FIELD_SERVICE: self.fsm}
+        self.policy = policy()
+        self.lives = 0
+        self.store: Store
+        self.start()
+
+    def start(self) -> None:
+        """A new life of the daemon on the same state; the old one is simply gone."""
+        self.lives += 1
+        if self.lives > 1:
+            self.store.close()
+        self.store = Store(self.url, self.time)
+        log = logs.get()
+        observer = Observer(lambda: self.policy, NOON, log)
+        self.health = Health(log, self.time.monotonic)
+        dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
+        self.intake = Intake(
+            self.systems,
+            self.store,
+            observer,
+            log,
+            page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
+            links=self.policy.links,
+        )
+        self.delivery = Delivery(
+            self.store,
+            dispatch,
+            observer,
+            lambda: self.policy,
+            log,
+            executor=Inline(),
+            owner=f"run:{self.lives}",
+            slots=2,
+            lease_s=60,
+            settle_s={system: remote.settle.total_seconds() for system, remote in self.systems.items()},
+        )
+
+    def take_in(self, *kinds: Kind) -> list[Pass]:
+        """One pass of each feed."""
+        every = [kind for kinds in FEEDS.values() for kind in kinds]
+        return [self.intake.run_pass(kind) for kind in kinds or every]
+
+    def deliver(self) -> Drained:
+        return self.delivery.drain(lambda: False)
+
+    def settle_down(self, rounds: int = 8) -> None:
+        """Cycles with time passing, until whatever was going to happen has happened."""
+        for _ in range(rounds):
+            self.take_in()
+            self.deliver()
+            self.time.pass_(100)
+
+    def order(self, *specifications: str, state: str = "in_progress") -> None:
+        """An order with one line and a domain order for each specification, named after it."""
+        self.om.put(Kind.CUSTOMER_ORDER, "ORD1", "in_progress", account="acme")
+        self.om.put(Kind.ORDER_LINE, "ORDL1", "in_progress", order=id_of("ORD1"))
+        for number, specification in enumerate(specifications, start=1):
+            self.om.put(
+                Kind.DOMAIN_ORDER,
+                f"DO{number}",
+                state,
+                order_line=id_of("ORDL1"),
+                order=id_of("ORD1"),
+                specification=specification,
+                location="here",
+            )
+
+    @property
+    def work_orders(self) -> list[Record]:
+        return [r for (kind, _), r in self.fsm.records.items() if kind is Kind.WORK_ORDER]
+
+    id = staticmethod(id_of)
+
+    def notes_on(self, name: str) -> list[str]:
+        return [note.text for note in self.om.journal.get(id_of(name), [])]
+
+
+def table() -> DecisionTable:
+    parsed, problems = parse_table(TABLE, "table.toml", {Kind.DOMAIN_ORDER: COLUMNS}, frozenset({"priority"}))
+    assert parsed is not None, problems
+    return parsed
+
+
+def policy() -> Policy:
+    rules = (
+        FieldRule("location", source="location", reference="location", match="name"),
+        FieldRule("priority", source="priority"),
+    )
+    return Policy(
+        om_id="om",
+        tables=(table(),),
+        lifecycles=default_lifecycles(),
+        field_map=FieldMap(rules),
+        links=LinkSettings("initiated_from", "id"),
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def events() -> Iterator[list[dict[str, Any]]]:
+    with logs.captured() as seen:
+        yield seen

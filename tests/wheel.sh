@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds sdist and wheel, installs the wheel into an environment of its own, and runs the end-to-end tests against it from
+# another directory: what is missing from the package, or found only beside the sources, fails here.
+set -euo pipefail
+root="$(cd "$(dirname "$0")/.." && pwd)"
+python="$root/.venv/bin/python"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+install() { # into the environment $1
+    local env="$1"; shift
+    if command -v uv >/dev/null 2>&1; then
+        uv pip install --quiet --python "$env/bin/python" -c "$root/constraints.txt" "$@"
+    else
+        "$env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$root/constraints.txt" "$@"
+    fi
+}
+
+"$python" -m build --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$python" -m venv "$work/env"
+wheel="$(ls "$work"/dist/*.whl)"
+install "$work/env" "$wheel[sandbox]" pytest pytest-xdist
+mkdir "$work/elsewhere"
+cp -r "$root/tests/e2e" "$work/elsewhere/e2e"
+cd "$work/elsewhere"
+where="$("$work/env/bin/python" -c 'import syncd, os; print(os.path.dirname(syncd.__file__))')"
+case "$where" in "$work/env"/*) ;; *) echo "syncd was not imported from the wheel" >&2; exit 1 ;; esac
+"$work/env/bin/python" -m pytest -q -n 2 --import-mode=importlib -p no:cacheprovider e2e
