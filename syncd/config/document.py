@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import Any
 
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 
 from mappings.model import Kind
 from syncd import exits
@@ -19,6 +20,7 @@ from syncd.config.explain import keys_at, sample
 from syncd.config.load import Config
 from syncd.config.sections import DEFAULT_FIELDS, FieldSource, LifecycleSection, Section, Settings
 from syncd.config.toml_text import toml, toml_key
+from syncd.config.values import show_default
 
 MIDDLE = 44
 """Column at which the comments of the example begin, where the line before them is shorter."""
@@ -55,11 +57,18 @@ _FIELDS_HELP = """\
 """
 
 
+class _Schema(GenerateJsonSchema):
+    """Writes defaults as they stand in a config file."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return super().encode_default(show_default(dft))
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a config file, for editors."""
-    schema = Settings.model_json_schema(by_alias=True)
+    schema = Settings.model_json_schema(by_alias=True, schema_generator=_Schema)
     schema["required"] = ["order_management", "field_service"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "syncd config", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "syncd config"}
 
 
 def example() -> str:

@@ -23,7 +23,7 @@ WRONG = "wrong"
 
 REFERENCE_FORMS = '{ env = "NAME" }, { file = "path" } or { credential = "name" }'
 
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)\Z")
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)\Z")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _CREDENTIAL = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 
@@ -100,7 +100,7 @@ Duration = Annotated[
     timedelta,
     PlainValidator(_duration),
     PlainSerializer(show_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(ms|s|m|h|d)$"}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"}),
 ]
 
 

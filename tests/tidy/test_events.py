@@ -21,7 +21,11 @@ def event_calls() -> list[tuple[str, ast.Call]]:
     found = []
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "event":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "event"
+            ):
                 found.append((f"{path.relative_to(ROOT)}:{node.lineno}", node))
     return found
 
