@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import Any, BinaryIO, Literal
 
@@ -53,7 +53,9 @@ class _Output:
         ).bind()
 
     def write(self, level: str, name: str, fields: EventDict) -> None:
-        getattr(self.logger, level)(name, **{**self.ids, **fields})
+        """A line that cannot be written is lost: a full disk or a closed pipe must not stop a lane."""
+        with suppress(OSError, ValueError):
+            getattr(self.logger, level)(name, **{**self.ids, **fields})
 
 
 _output: _Output | None = None

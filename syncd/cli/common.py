@@ -67,6 +67,14 @@ def load(path: Path, *, need_secrets: bool = True) -> Config:
     return config
 
 
+def state_url(config: Config) -> str:
+    """Where the state is, for verbs that need no secret but its password."""
+    password = config.state.password
+    if password is not None and not password.reveal():
+        raise ConfigProblems([f'"password" in [state] cannot be had from {password}'])
+    return config.state.connect_url()
+
+
 def print_json(value: Mapping[str, object]) -> None:
     """One JSON document, with its version in front."""
     import json

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from syncd import exits
-from syncd.cli.common import config_option, epilog, load
+from syncd.cli.common import config_option, epilog, load, state_url
 
 
 @click.group(epilog=epilog("syncd state init --from now", exits.OK, exits.CONFIG))
@@ -77,6 +77,6 @@ def migrate(config_path: Path) -> int:
     config = load(config_path, need_secrets=False)
     from state.store import create_or_migrate
 
-    create_or_migrate(config.state.connect_url())
+    create_or_migrate(state_url(config))
     click.echo("the state is in this version's form")
     return exits.OK

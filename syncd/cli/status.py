@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from syncd import exits
-from syncd.cli.common import config_option, json_option, load, print_json, verb
+from syncd.cli.common import config_option, json_option, load, print_json, state_url, verb
 
 
 @verb("syncd status --json", exits.OK, exits.LOCKED, exits.CONFIG)
@@ -24,7 +24,7 @@ def command(config_path: Path, as_json: bool) -> int:
 
     config = load(config_path, need_secrets=False)
     clock = SystemClock()
-    store = Store(config.state.connect_url(), clock.now)
+    store = Store(state_url(config), clock.now)
     try:
         status = report.Status(store.summary(), store.baseline(), clock.now())
     finally:

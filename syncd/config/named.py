@@ -78,7 +78,7 @@ def packaged_tables() -> tuple[str, ...]:
 
 def _profile(tree: Tree, system: System, base: Path, named: Named) -> None:
     name = _section(tree, system.value).get("profile")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or "\0" in name:
         return  # said by the sections
     packaged = not name.endswith(".toml") and "/" not in name
     profile, problems = load_profile(name if packaged else base / name)
@@ -104,7 +104,7 @@ def _tables(tree: Tree, kind: Kind, base: Path, named: Named) -> None:
         return  # said by the sections
     found = []
     for index, name in enumerate(names):
-        if isinstance(name, str) and name:
+        if isinstance(name, str) and name and "\0" not in name:
             table = _table(name, kind, index, base, named)
             found += [table] if table is not None else []
     named.tables[kind] = tuple(found)
@@ -226,7 +226,7 @@ def _reference_findings(target: str, source: Tree, fsm: Profile) -> Iterator[Fin
     if entity not in fsm.references:
         hint = did_you_mean(entity, fsm.references)
         yield (*path, "reference"), f'unknown reference "{entity}" in [work_order_fields.{target}]{hint}'
-    elif match != "id" and match not in fsm.references[entity].match:
+    elif isinstance(match, str) and match != "id" and match not in fsm.references[entity].match:
         known = ", ".join(f'"{name}"' for name in ("id", *fsm.references[entity].match))
         yield (
             (*path, "match"),

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from mappings.model import Kind
-from syncd.config.values import Duration, ExistingFile, RemoteUrl, SecretRef, StateUrl, between
+from syncd.config.values import Duration, ExistingFile, RemoteUrl, SecretRef, StateUrl, between, printable
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)]
 InstanceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Whole = Annotated[int, Field(strict=True)]
 Match = Literal["id", "name", "number", "correlation_id"]

@@ -52,6 +52,13 @@ def surroundings(info: ValidationInfo) -> Surroundings:
     return info.context
 
 
+def printable(value: str) -> str:
+    """A text of one line without control characters, as a name or a path is."""
+    if not value.isprintable():
+        raise wrong("must not hold line breaks or control characters")
+    return value
+
+
 # -- durations -----------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +257,8 @@ def _read(path: Path, what: str) -> str:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise wrong(f"cannot be read: {what} is not UTF-8") from None
+    except ValueError:
+        raise wrong("is not the name of a file") from None
     except OSError as error:
         raise wrong(f"cannot be read: {what}: {error.strerror}") from None
 

@@ -209,6 +209,13 @@ def test_status_of_a_new_state_shows_that_it_has_no_baseline(run):
     assert (code, json.loads(out)["baseline"]) == (exits.OK, None)
 
 
+def test_status_needs_the_password_of_the_state_and_no_other(run, folder, monkeypatch):
+    folder.add('[state]\nurl = "postgresql://syncd@127.0.0.1:1/syncd"\npassword = { env = "NOT_SET" }\n')
+    monkeypatch.delenv("OM_PASSWORD")
+    code, _, err = run("status")
+    assert (code, err) == (exits.CONFIG, '"password" in [state] cannot be had from env:NOT_SET\n')
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(run, shell):
     code, out, _ = run("completion", shell)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,16 @@ def test_libraries_speak_through_one_bridge_from_warnings_on():
         "apscheduler.scheduler",
         "run of intake missed",
     )
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else():
+    file = io.BytesIO()
+    logs.configure(file=file)
+    file.close()
+    logs.get().event("daemon.started")
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        logs.configure(file=full)
+        logs.get().event("daemon.started")
 
 
 def test_tests_collect_events_as_dictionaries():
