@@ -169,13 +169,12 @@ def _in(seconds: float, now: datetime) -> datetime:
 def lose(
     connection: Connection, rows: list[Any], settle_s: Mapping[System, float], default_s: float, now: datetime
 ) -> None:
-    """Moves in-flight rows (id, kind, system) whose owner is gone into doubt. Their fences move on."""
+    """Moves in-flight rows (id, kind, system) whose owner is gone into doubt. What is not in flight is settled by nobody."""
     statement = (
         update(O)
         .where(O.c.id == bindparam("row"), O.c.status.in_(words(*sources("lost"))))
         .values(
             status=target("lost"),
-            fence=O.c.fence + 1,
             owner="",
             lease_until=None,
             moved_at=now,

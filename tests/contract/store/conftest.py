@@ -27,7 +27,7 @@ import pytest
 
 from mappings.effects import Decision, Effect, EffectKind
 from mappings.model import Kind, Link, Origin, Record, System
-from state.store import Baseline, Identity, Store, create_or_migrate
+from state.store import Baseline, Claim, Identity, Store, create_or_migrate
 
 NOBODY: dict[str, Any] = (
     {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -287,3 +287,35 @@ def settle(store: Store) -> Callable[..., bool]:
             return transaction.settle(claim, outcome)
 
     return settled
+
+
+SETTLE = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 90.0}
+
+
+@pytest.fixture
+def claim(store: Store) -> Callable[..., dict[str, Claim]]:
+    """Claims for a minute; the claims by effect key."""
+
+    def claimed(owner: str = "worker-1", limit: int = 10) -> dict[str, Claim]:
+        return {one.effect.key: one for one in store.claim(owner, limit, 60, SETTLE)}
+
+    return claimed
+
+
+@pytest.fixture
+def status(store: Store) -> Callable[..., dict[str, str]]:
+    """The states of all open effects of d1, by key."""
+
+    def seen(subject: str = "d1") -> dict[str, str]:
+        with store.deciding() as transaction:
+            facts = transaction.facts_for(Kind.DOMAIN_ORDER, subject)
+        return {effect.key: effect.status.value for effect in facts.effects} if facts else {}
+
+    return seen
+
+
+@pytest.fixture
+def d1(store: Store, make: SimpleNamespace) -> None:
+    """A domain order that was seen."""
+    with store.deciding() as transaction:
+        transaction.record(make.record(Kind.DOMAIN_ORDER, "d1"))
