@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from mappings.model import UNKNOWN_STATE, Kind, Record, record_value
+from mappings.model import SUBJECT_KINDS, UNKNOWN_STATE, Kind, Record, record_value
 
 
 class What(StrEnum):
@@ -96,7 +96,7 @@ _DEFAULT_LIFECYCLES: Mapping[Kind, Lifecycle] = MappingProxyType(
             trigger=frozenset({"open", "in_progress", "scheduled", "awaiting_information"}),
             held=frozenset({"on_hold"}),
             cancelled=frozenset({"canceled"}),
-            closed=frozenset({"closed_complete", "canceled"}),
+            closed=frozenset({"closed_complete", "closed_incomplete", "canceled"}),
         ),
         Kind.WORK_ORDER: Lifecycle(cancelled=frozenset({"canceled"}), closed=_WORK),
         Kind.WORK_TASK: Lifecycle(cancelled=frozenset({"canceled"}), closed=_WORK),
@@ -115,8 +115,10 @@ def detect(
     """Everything that happened, () where the content is the same.
 
     `closure_marker` is the field and the value by which OM asks for closure ("state" is a field here too); a request
-    that stands at first sight counts, because it waits for an answer.
+    that stands at first sight counts, because it waits for an answer. Only subjects ask.
     """
+    if after.kind not in SUBJECT_KINDS:
+        closure_marker = None
     if before is None:
         asked = closure_marker is not None and _asks(after, closure_marker)
         first = Change(What.FIRST_SEEN, after)

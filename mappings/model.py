@@ -177,6 +177,7 @@ class Facts:
     `line` and `order` are those of the domain order, for an order task those of its domain order, which then is
     `parent`. `work_orders` are the last seen snapshots of the linked ones. `effects` are those of this subject that
     are not done or superseded. `historic` means created before the baseline: known, noted, but never given creates.
+    `wanted_elsewhere` are the linked work orders that another subject, not cancelled, is linked to as well.
     """
 
     subject: Record
@@ -188,6 +189,7 @@ class Facts:
     work_orders: tuple[Record, ...] = ()
     effects: tuple[KnownEffect, ...] = ()
     historic: bool = False
+    wanted_elsewhere: frozenset[str] = frozenset()
 
     def value(self, column: str) -> str:
         """A fact by its column name: a field of the subject, or "line.x", "order.x", "domain_order.x", "parent.x".

@@ -1,0 +1,97 @@
+"""What it means that a subject, its line or its order was cancelled.
+
+Called by `decisions` instead of creation and amendment, and by `settlement` for a create that was overtaken. Creates
+that were not sent are void; work orders that syncd made are cancelled unless another order needs them or PONR is
+reached. A work order that people made stays, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from mappings import notes, ponr
+from mappings.changes import Change, What
+from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.keys import marker
+from mappings.model import Facts, Kind, Record, System
+from mappings.note_effects import note_on_subject, note_on_work_order, nothing, of_orders, why
+from mappings.policy import Policy
+from mappings.standing import title
+from mappings.targets import UNSENT, Target, targets, unsettled
+
+_CALLS = frozenset({What.CANCELLED, What.FIRST_SEEN, What.PONR_CLEARED})
+"""What makes cancels go out. Anything else on a cancelled order does not repeat one that a person dropped."""
+
+
+def cancellations(changes: Sequence[Change], source: Record, facts: Facts, policy: Policy) -> Decision:
+    """`source` is the record whose cancellation counts. No changes at all means a review."""
+    reason = Reason(f"{title(source)} is cancelled")
+    void = tuple(e.key for e in unsettled(facts, EffectKind.CREATE_WORK_ORDER) if e.status in UNSENT)
+    decision = replace(nothing(facts, reason), supersede=void)
+    if changes and not any(change.what in _CALLS for change in of_orders(changes)):
+        return decision
+    unsent = {e.target for e in unsettled(facts, EffectKind.CREATE_WORK_ORDER) if e.status in UNSENT}
+    reached = [target for target in targets(facts, policy) if target.id not in unsent]
+    if not reached:
+        return decision
+    if policy.after_ponr_cancel == "flag" and ponr.reached(facts.order, facts.line):
+        return replace(decision, effects=(_flag(source, facts, policy, changes),))
+    effects = tuple(_end(target, source, facts, policy, changes) for target in reached)
+    ended = {effect.target for effect in effects if effect.kind is EffectKind.CANCEL_WORK_ORDER}
+    asked = {effect.target for effect in unsettled(facts, EffectKind.CANCEL_WORK_ORDER)}
+    return replace(
+        decision,
+        effects=tuple(effect for effect in effects if effect.target not in ended & asked),
+        supersede=(*void, *_overtaken(ended, facts)),
+    )
+
+
+def _overtaken(ended: set[str], facts: Facts) -> Iterator[str]:
+    """Updates of work orders that are being cancelled."""
+    for effect in unsettled(facts, EffectKind.UPDATE_WORK_ORDER):
+        if effect.target in ended and effect.status in UNSENT:
+            yield effect.key
+
+
+def _flag(source: Record, facts: Facts, policy: Policy, changes: Sequence[Change]) -> Effect:
+    return note_on_subject(
+        facts,
+        policy,
+        f"flagged:{facts.subject.id}:{source.id}:{source.version}",
+        notes.ponr_cancelled(title(source)),
+        because=f"cancelled past the point of no return: {why(changes)}",
+    )
+
+
+def _end(target: Target, source: Record, facts: Facts, policy: Policy, changes: Sequence[Change]) -> Effect:
+    kept = _kept(target, facts)
+    if kept:
+        return note_on_work_order(
+            facts,
+            policy,
+            f"kept:{target.id}:{facts.subject.id}:{source.id}:{source.version}",
+            notes.not_cancelled(title(source), kept),
+            work_order=target.id,
+            because=f"not cancelled: {why(changes)}",
+        )
+    key = f"cancel:{target.id}:{source.id}:{source.version}"
+    return Effect(
+        key=key,
+        kind=EffectKind.CANCEL_WORK_ORDER,
+        system=System.FIELD_SERVICE,
+        subject_kind=facts.subject.kind,
+        subject=facts.subject.id,
+        target_kind=Kind.WORK_ORDER,
+        target=target.id,
+        because=f"{title(source)} is cancelled: {why(changes)}",
+        text=notes.plain(notes.cancel_reason(title(source)), policy.note_limit, marker(key)),
+        marker=marker(key),
+    )
+
+
+def _kept(target: Target, facts: Facts) -> str:
+    """Why a work order stays, "" when it goes."""
+    if target.id in facts.wanted_elsewhere:
+        return "another order needs it."
+    return "" if target.cancellable else "it was made by hand, and syncd does not cancel such work orders."

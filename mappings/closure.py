@@ -1,0 +1,161 @@
+"""The closure gate: may a domain order be closed now?
+
+Called when OM asks for closure, with evidence that was read for this answer and not remembered. It fails closed: what
+is unknown, unread or undecided is open. It decides only; acting, and looking again afterwards, is for the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mappings.changes import Lifecycle
+from mappings.model import UNKNOWN_STATE, Kind, Link, Plan, Record, record_value
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureSettings:
+    """What the config says about the gate. `marker` is the field and value of OM that ask for closure, None: no gate.
+
+    `release` are the fields written on release; without any, the release is a note only.
+    """
+
+    marker: tuple[str, str] | None = None
+    no_work_orders: Literal["release", "hold"] = "release"
+    release: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectEvidence:
+    """The domain order itself, an order task of it, or a child domain order: all that may have work orders.
+
+    `waived` are the slots that a person decided to do without. `found` are work orders that point at it in FSM.
+    """
+
+    record: Record
+    plan: Plan | None
+    links: tuple[Link, ...] = ()
+    waived: frozenset[tuple[str, int]] = frozenset()
+    found: tuple[Record, ...] = ()
+    historic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the answer rests on. Nothing has a default that would release."""
+
+    subjects: tuple[SubjectEvidence, ...]
+    """The domain order first, then its order tasks and child domain orders."""
+    order: Record | None
+    line: Record | None
+    work_orders: Mapping[str, Record]
+    """The linked work orders as just read by id; one that could not be read is absent."""
+    intake_current: bool
+    """Every change of this order that OM made before the request has been taken in."""
+    search_settled: bool
+    """A pass over FSM that began after the request, plus the search lag, is over."""
+    unsettled: tuple[str, ...]
+    """Effects of these subjects that write to FSM and are pending, in flight, in doubt or parked."""
+    quarantined: tuple[str, ...]
+    """Their records that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Nothing known or knowable is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What is open, one sentence each, never empty."""
+
+    reasons: tuple[str, ...]
+
+
+def answer(
+    evidence: Evidence, settings: ClosureSettings, lifecycles: Mapping[Kind, Lifecycle]
+) -> Release | Hold:
+    """Release, or everything that holds."""
+    reasons = (
+        *_unsound(evidence),
+        *_order(evidence, settings, lifecycles),
+        *(reason for one in evidence.subjects for reason in _plan(one, lifecycles)),
+        *_work_orders(evidence, lifecycles[Kind.WORK_ORDER].closed),
+        *_nothing_to_wait_for(evidence, settings),
+    )
+    return Hold(tuple(dict.fromkeys(reasons))) if reasons else Release()
+
+
+def is_closed(work_order: Record, closed: frozenset[str]) -> bool:
+    """Closed means a closed state and, where the profile maps `active`, no longer active: a follow-on may come."""
+    return work_order.state in closed and not work_order.is_true("active")
+
+
+def _unsound(evidence: Evidence) -> Iterator[str]:
+    if not evidence.subjects:
+        yield "the domain order itself could not be read"
+    if not evidence.intake_current:
+        yield "changes of the order are still being taken in"
+    if not evidence.search_settled:
+        yield "the search for work orders made by hand is not settled yet"
+    for effect in evidence.unsettled:
+        yield f"{effect} is not settled"
+    for record in evidence.quarantined:
+        yield f"{record} is in quarantine"
+
+
+def _order(
+    evidence: Evidence, settings: ClosureSettings, lifecycles: Mapping[Kind, Lifecycle]
+) -> Iterator[str]:
+    """The domain order still asks, and it, its line and its order are in a state to be closed."""
+    records = [one.record for one in evidence.subjects[:1]]
+    for subject in records:
+        marker = settings.marker
+        if marker is None or record_value(subject, marker[0]) != marker[1]:
+            yield f"{subject.number} does not ask for closure any more"
+        for name, above in (("order", evidence.order), ("order_line", evidence.line)):
+            if subject.get(name) and above is None:
+                yield f"the {name.replace('_', ' ')} of {subject.number} could not be read"
+    for record in (*records, evidence.line, evidence.order):
+        if record is not None:
+            lifecycle = lifecycles[record.kind]
+            if record.state in lifecycle.held | lifecycle.cancelled | {UNKNOWN_STATE}:
+                yield f"{record.number} is {record.state_label or record.state}"
+
+
+def _plan(one: SubjectEvidence, lifecycles: Mapping[Kind, Lifecycle]) -> Iterator[str]:
+    """Every slot of the plan has a work order or a waiver; without a plan nobody knows what is missing."""
+    if one.plan is None:
+        if not one.historic and one.record.state not in lifecycles[one.record.kind].ended:
+            yield f"{one.record.number} has not been decided yet"
+        return
+    linked = {(link.rule, link.slot) for link in one.links}
+    for planned in one.plan.work_orders:
+        if (planned.rule, planned.slot) not in linked | one.waived:
+            yield (
+                f"{one.record.number} has no work order yet for {planned.template} "
+                f"(rule {planned.rule}, slot {planned.slot})"
+            )
+
+
+def _work_orders(evidence: Evidence, closed: frozenset[str]) -> Iterator[str]:
+    for one in evidence.subjects:
+        for link in one.links:
+            if link.work_order not in evidence.work_orders:
+                yield f"work order {link.work_order} could not be read"
+        for found in one.found:
+            if found.id not in evidence.work_orders and not is_closed(found, closed):
+                yield _open(found)
+    for work_order in evidence.work_orders.values():
+        if not is_closed(work_order, closed):
+            yield _open(work_order)
+
+
+def _open(work_order: Record) -> str:
+    return f"work order {work_order.number} is {work_order.state_label or work_order.state}"
+
+
+def _nothing_to_wait_for(evidence: Evidence, settings: ClosureSettings) -> Iterator[str]:
+    if settings.no_work_orders == "hold" and not any(one.links or one.found for one in evidence.subjects):
+        yield "it has no work orders, and the config holds such orders"

@@ -1,0 +1,150 @@
+"""Which work orders a subject gets, and the plan that stays with it.
+
+Called by `decisions`. Creation is decided from the facts, never from an event: whatever woke us, a subject in a trigger
+state without a plan is decided, and a decided one keeps its plan until a column that the plan read says something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mappings.changes import Change, What
+from mappings.decision_table import DecisionTable, evaluate
+from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.field_map import desired
+from mappings.keys import CORRELATION_LIMIT, Correlation, parse_correlation
+from mappings.model import Facts, Kind, Link, Origin, Plan, PlannedWorkOrder, System
+from mappings.note_effects import nothing, of_orders, why
+from mappings.notes import label
+from mappings.policy import Policy
+from mappings.standing import obstacle, title, unseen
+
+
+def creations(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
+    """The plan if there is a new one, and the creates that it still misses. No changes at all means a review."""
+    again = not changes or any(change.what is What.REOPENED for change in of_orders(changes))
+    outdated = facts.plan is not None and _outdated(facts.plan, facts)
+    if facts.plan is not None and not outdated and not again:
+        return nothing(facts)
+    hindrance = _hindrance(facts, policy)
+    if hindrance:
+        return nothing(facts, Reason(f"no work orders are created: {hindrance}"))
+    reasons: tuple[Reason, ...] = ()
+    plan = facts.plan
+    if plan is None or outdated:
+        plan, reasons = _decided(facts, policy)
+    old = facts.plan.work_orders if facts.plan is not None and not again else ()
+    wanted = [planned for planned in plan.work_orders if planned not in old]
+    missing = [planned for planned in wanted if _linked(planned, facts) is None]
+    effects = tuple(_create(planned, plan, facts, policy, why(changes)) for planned in missing)
+    if again:
+        reasons += _ended(wanted, facts, policy)
+    return replace(nothing(facts, *reasons), effects=effects, plan=plan if plan is not facts.plan else None)
+
+
+def _outdated(plan: Plan, facts: Facts) -> bool:
+    return any(facts.value(column) != value for column, value in plan.columns.items())
+
+
+def _hindrance(facts: Facts, policy: Policy) -> str:
+    subject = facts.subject
+    if facts.historic:
+        return f"{title(subject)} is older than the baseline"
+    waiting = unseen(facts) or obstacle(facts, policy)
+    if waiting:
+        return waiting
+    if subject.state not in policy.lifecycles[subject.kind].trigger:
+        return f"{title(subject)} is {label(subject)}, which is no state to create in"
+    return ""
+
+
+def _decided(facts: Facts, policy: Policy) -> tuple[Plan, tuple[Reason, ...]]:
+    """What the tables say now. Slots of the old plan stay as they are: their work orders exist, or are on their way."""
+    tables = [table for table in policy.tables if table.applies_to is facts.subject.kind]
+    outcomes = [evaluate(table, facts.value) for table in tables]
+    current = _current_ids(tables)
+    old = facts.plan.work_orders if facts.plan else ()
+    kept = {(current(planned.rule), planned.slot) for planned in old}
+    named = [planned for outcome in outcomes for planned in outcome.work_orders]
+    new = [_as_linked(p, facts, current) for p in named if (p.rule, p.slot) not in kept]
+    stale = sorted(kept - {(planned.rule, planned.slot) for planned in named})
+    reasons = [reason for outcome in outcomes for reason in outcome.reasons]
+    reasons += [
+        Reason(f'rule "{rule}" does not match any more; its work order {slot} stays') for rule, slot in stale
+    ]
+    if not tables:
+        reasons.append(Reason(f"no decision table applies to {facts.subject.kind}"))
+    plan = Plan(
+        facts.subject.id,
+        ", ".join(table.name for table in tables),
+        ", ".join(table.hash for table in tables),
+        (*old, *new),
+        {column: value for outcome in outcomes for column, value in outcome.columns.items()},
+    )
+    return plan, tuple(reasons)
+
+
+def _current_ids(tables: Sequence[DecisionTable]) -> Callable[[str], str]:
+    def current(rule: str) -> str:
+        for table in tables:
+            rule = table.current_id(rule)
+        return rule
+
+    return current
+
+
+def _as_linked(planned: PlannedWorkOrder, facts: Facts, current: Callable[[str], str]) -> PlannedWorkOrder:
+    """The slot under the rule id and generation of the work order that already answers it, if there is one."""
+    answers = [
+        link for link in facts.links if (current(link.rule), link.slot) == (planned.rule, planned.slot)
+    ]
+    if not answers:
+        return planned
+    newest = max(answers, key=lambda link: link.generation)
+    return replace(planned, rule=newest.rule, generation=newest.generation)
+
+
+def _linked(planned: PlannedWorkOrder, facts: Facts) -> Link | None:
+    return next((k for k in facts.links if (k.rule, k.slot) == (planned.rule, planned.slot)), None)
+
+
+def _ended(wanted: Sequence[PlannedWorkOrder], facts: Facts, policy: Policy) -> tuple[Reason, ...]:
+    """A slot whose work order ended is not made again by itself: a person decides."""
+    reasons = []
+    for planned in wanted:
+        link = _linked(planned, facts)
+        record = facts.work_order(link.work_order) if link else None
+        if record is not None and policy.has_ended(record.state):
+            text = f"{title(facts.subject)} is wanted again, but {record.number} is {label(record)}"
+            reasons.append(Reason(f"{text}: recreate it by hand if it is needed", planned.rule))
+    return tuple(reasons)
+
+
+def correlation(planned: PlannedWorkOrder, subject: str) -> Correlation:
+    return Correlation(subject, planned.rule, planned.slot, planned.generation)
+
+
+def _create(planned: PlannedWorkOrder, plan: Plan, facts: Facts, policy: Policy, cause: str) -> Effect:
+    subject = facts.subject
+    ours = correlation(planned, subject.id)
+    if parse_correlation(str(ours)) != ours or len(str(ours)) > CORRELATION_LIMIT:
+        raise ValueError("the id of the subject does not fit into a correlation")
+    content = desired(facts, planned, policy.field_map).filled()
+    values = content.values | {"correlation_id": str(ours)}
+    if policy.shared_instance:
+        values["initiated_from"] = subject.id
+    own_id = ours.own_id(policy.om_id)
+    return Effect(
+        key=ours.key,
+        kind=EffectKind.CREATE_WORK_ORDER,
+        system=System.FIELD_SERVICE,
+        subject_kind=subject.kind,
+        subject=subject.id,
+        target_kind=Kind.WORK_ORDER,
+        target=own_id,
+        because=f'rule "{planned.rule}" of "{plan.table}": {cause}',
+        values=values,
+        references=content.references,
+        link=Link(subject.id, own_id, Origin.CREATED, planned.rule, planned.slot, planned.generation),
+    )

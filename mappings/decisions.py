@@ -1,0 +1,55 @@
+"""Decisions: what a change means for one domain order or order task.
+
+The door to the rules. Intake calls `decide` for each subject that a change concerns, `link_for` and `follow_up` for
+work orders that it finds; delivery calls `settled` and `refused` in the transaction that settles an effect. Each
+returns one `Decision`, to be stored whole or not at all. Nothing here acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mappings.amendment import amendments
+from mappings.cancellation import cancellations
+from mappings.changes import Change
+from mappings.creation import creations
+from mappings.effects import Decision
+from mappings.links import LinkClaim, LinkSettings, link_for
+from mappings.model import Facts
+from mappings.note_effects import combined
+from mappings.policy import Policy
+from mappings.settlement import follow_up, refused, settled
+from mappings.standing import cancelled_by
+from mappings.status import status_notes
+
+__all__ = [
+    "LinkClaim",
+    "LinkSettings",
+    "Policy",
+    "decide",
+    "follow_up",
+    "link_for",
+    "refused",
+    "settled",
+]
+
+
+def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
+    """What is to be done about `changes` of the subject, its line, order or parent, or one of its work orders.
+
+    `facts` already hold the new records. Without changes the subject is reviewed as a whole, as a backfill does:
+    what the plan misses is created, what differs is written, what should have been cancelled is.
+    """
+    parts = [status_notes(changes, facts, policy)]
+    source = cancelled_by(facts, policy)
+    if source is not None:
+        cancelled = cancellations(changes, source, facts, policy)
+        parts.append(cancelled)
+        if cancelled.supersede:  # the note about what was created waited for creates that will never be sent
+            left = tuple(effect for effect in facts.effects if effect.key not in cancelled.supersede)
+            parts.append(follow_up(replace(facts, effects=left), policy))
+    else:
+        parts.append(creations(changes, facts, policy))
+        parts.append(amendments(changes, facts, policy))
+    return combined(facts, parts)

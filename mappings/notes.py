@@ -1,0 +1,178 @@
+"""The wording of every work note, and what makes a text safe to write and possible to find again.
+
+Called by the deciding modules; delivery asks `markers` of what it reads. Notes are plain text: what came from another
+system cannot format, hide or pretend anything in them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mappings.changes import FieldChange
+from mappings.model import Record
+
+_MARKER = re.compile(r"\[syncd:1:([^\[\]\s]+)\]")
+_CODE = re.compile(r"\[(/?\s*code[^\[\]]*)\]", re.IGNORECASE)
+_FAKE = re.compile(r"\[(?=\s*syncd\s*:)", re.IGNORECASE)
+_CLOSING_ANGLE = re.compile(r"(?<!-)>")
+_HINT = " ... (shortened)"
+
+
+def plain(text: str, limit: int, marker: str = "") -> str:
+    """`text` as it may stand in a note, `limit` characters at most, `marker` whole and last.
+
+    Control, format and surrogate characters go, line ends stay; `[code]`, angle brackets (but for the head of an
+    arrow) and markers that are not this one lose their meaning. A text that is cut says so.
+    """
+    tail = f"\n{marker}" if marker else ""
+    room = limit - len(tail)
+    if room < len(_HINT):
+        raise ValueError(f"a note of {limit} characters has no room for its text")
+    body = _harmless(text).strip()
+    return (body if len(body) <= room else body[: room - len(_HINT)] + _HINT) + tail
+
+
+def _harmless(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _UNWANTED)
+    text = _FAKE.sub("(", _CODE.sub(r"(\1)", text))
+    return _CLOSING_ANGLE.sub("›", text.replace("<", "‹"))
+
+
+_UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def markers(text: str) -> tuple[str, ...]:
+    """The keys of the markers in a text that syncd wrote, in order."""
+    return tuple(_MARKER.findall(text))
+
+
+def is_ours(text: str) -> bool:
+    """Whether syncd wrote this note: it ends in a marker."""
+    found = list(_MARKER.finditer(text))
+    return bool(found) and not text[found[-1].end() :].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A work order as a note names it. `title` is its template, or what else tells a person which one it is."""
+
+    number: str
+    title: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.title})" if self.title else self.number
+
+
+def named(work_order: Record, title: str) -> Named:
+    return Named(work_order.number or work_order.id, title, label(work_order))
+
+
+def label(record: Record) -> str:
+    """What people of that instance read as the state."""
+    return record.state_label or record.state
+
+
+def created(work_orders: Sequence[Named]) -> str:
+    return _listed("Work order created", "Work orders created", work_orders)
+
+
+def adopted(work_orders: Sequence[Named]) -> str:
+    return _listed("Work order made in field service", "Work orders made in field service", work_orders)
+
+
+def _listed(one: str, many: str, work_orders: Sequence[Named]) -> str:
+    if len(work_orders) == 1:
+        return f"{one}: {work_orders[0]}: {work_orders[0].state}"
+    return "\n".join([f"{many}:", *(f"- {work_order}: {work_order.state}" for work_order in work_orders)])
+
+
+def status(work_order: Named, old: str, fields: Iterable[FieldChange] = (), why: str = "") -> str:
+    """`old` is the state before; the other noted fields follow with their old and new values."""
+    moved = f"{old} -> {work_order.state}" if old != work_order.state else work_order.state
+    return "\n".join([f"Work order {work_order}: {moved}{why}", *map(_changed, fields)])
+
+
+def amended(work_order: Named, fields: Iterable[FieldChange], again: Sequence[str] = ()) -> str:
+    """`again` are targets that were written although nobody knows whether they differed."""
+    head = f"Work order {work_order} was updated, status {work_order.state}:"
+    rest = [f"- written again: {', '.join(map(_readable, again))}"] if again else []
+    return "\n".join([head, *map(_changed, fields), *rest])
+
+
+def amended_by_hand_only(source: str, fields: Iterable[FieldChange]) -> str:
+    """For an adopted work order, which people keep in step themselves."""
+    head = (
+        f"{source} changed in order management; this work order was made by hand and is not changed by syncd:"
+    )
+    return "\n".join([head, *map(_changed, fields)])
+
+
+def ponr_refused(source: str, fields: Iterable[FieldChange]) -> str:
+    head = (
+        f"{source} is past the point of no return: this change was not sent to its work orders. Please check:"
+    )
+    return "\n".join([head, *map(_changed, fields)])
+
+
+def ponr_cancelled(source: str) -> str:
+    return (
+        f"{source} was cancelled past the point of no return: its work orders were not cancelled. "
+        "A person must decide about them."
+    )
+
+
+def cancel_reason(source: str) -> str:
+    """The mandatory reason of a cancel, in FSM."""
+    return f"{source} was cancelled in order management."
+
+
+def because_cancelled(source: str) -> str:
+    """What a status note adds when a work order was cancelled with its order."""
+    return f", because {source} was cancelled"
+
+
+def cancel_sent(work_order: Named, source: str) -> str:
+    """For a cancel that field service accepted without ending the work order."""
+    return f"Work order {work_order} was asked to cancel, because {source} was cancelled: still {work_order.state}"
+
+
+def not_cancelled(source: str, why: str) -> str:
+    """On a work order in FSM that stays although an order behind it ended."""
+    return f"{source} was cancelled in order management. This work order stays: {why}"
+
+
+def refused(what: str, reason: str) -> str:
+    return f"Field service refused to {what}: {reason}"
+
+
+def close_refused(reason: str) -> str:
+    return f"Closure is held: order management refused the close: {reason}"
+
+
+def not_found(work_order: Named, missing: Iterable[tuple[str, str]]) -> str:
+    """References without a record in FSM, by target and looked-up value."""
+    head = f"Work order {work_order} was written without what field service does not know:"
+    return "\n".join([head, *(f"- {_readable(target)}: {value}" for target, value in missing)])
+
+
+def held(reasons: Iterable[str]) -> str:
+    return "\n".join(["Closure is held:", *(f"- {reason}" for reason in reasons)])
+
+
+def released(work_orders: Sequence[Named]) -> str:
+    if not work_orders:
+        return "Closure released: no work order is open."
+    return _listed("Closure released", "Closure released", work_orders)
+
+
+def _changed(field: FieldChange) -> str:
+    return f"- {_readable(field.name)}: {field.old or '(empty)'} -> {field.new or '(empty)'}"
+
+
+def _readable(name: str) -> str:
+    return name.replace("_", " ")

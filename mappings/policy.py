@@ -1,0 +1,62 @@
+"""What the config says about deciding, as one value.
+
+Built by `syncd.wiring` from the config, passed to every deciding function. Holds no secrets and nothing about the
+network: two daemons with equal policies decide equally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mappings.changes import Lifecycle, default_lifecycles
+from mappings.closure import ClosureSettings
+from mappings.decision_table import DecisionTable
+from mappings.field_map import FieldMap
+from mappings.links import LinkSettings
+from mappings.model import Kind
+from mappings.ponr import Mode
+
+UNAPPROVED = frozenset(
+    {"draft", "new", "submitted", "enrichment_in_progress", "enrichment_on_hold", "rejected"}
+)
+"""States of a customer order in which nobody has approved it."""
+
+LEAST_NOTE = 500
+"""Characters that a note needs at least: the longest marker, and room to say something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`om_id` is the immutable id of the OM instance; it goes into every id that we choose."""
+
+    om_id: str
+    tables: tuple[DecisionTable, ...] = ()
+    """Several of one kind are all asked; `table_proof.clashes` says which may not stand together."""
+    lifecycles: Mapping[Kind, Lifecycle] = field(default_factory=default_lifecycles)
+    unapproved_order_states: frozenset[str] = UNAPPROVED
+    field_map: FieldMap = field(default_factory=FieldMap)
+    links: LinkSettings = field(default_factory=LinkSettings)
+    ponr_mode: Mode = Mode.STRICT
+    after_ponr_cancel: Literal["flag", "send"] = "flag"
+    adopted: Literal["note", "manage"] = "note"
+    shared_instance: bool = False
+    """OM and FSM are one instance: `initiated_from` can point at the domain order."""
+    closure: ClosureSettings = field(default_factory=ClosureSettings)
+    note_limit: int = 4000
+    """Characters of one note, its marker among them."""
+    status_note_fields: tuple[str, ...] = ()
+    """Fields of a work order whose changes are noted like those of its state."""
+
+    def __post_init__(self) -> None:
+        if self.note_limit < LEAST_NOTE:
+            raise ValueError(f"note_limit must be at least {LEAST_NOTE}")
+
+    @property
+    def closure_marker(self) -> tuple[str, str] | None:
+        return self.closure.marker
+
+    def has_ended(self, work_order_state: str) -> bool:
+        """Whether a work order in this canonical state takes no more changes."""
+        return work_order_state in self.lifecycles[Kind.WORK_ORDER].ended

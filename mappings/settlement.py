@@ -1,0 +1,145 @@
+"""What follows when an effect has come to its end: the notes that say so, and what was overtaken meanwhile.
+
+Called by delivery in the transaction that settles an effect, after the record that the write returned was stored, and
+by intake when a link was found. Sends nothing and reads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mappings import notes
+from mappings.cancellation import cancellations
+from mappings.changes import FieldChange
+from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.keys import digest
+from mappings.model import Facts, Origin, Record, System
+from mappings.note_effects import combined, name, note_on_subject, nothing
+from mappings.policy import Policy
+from mappings.standing import cancelled_by, title
+from mappings.targets import OUTSTANDING, unsettled
+
+
+def settled(effect: Effect, record: Record | None, facts: Facts, policy: Policy) -> Decision:
+    """The follow-ups of an effect that is done. `record` is what the write returned or the probe found."""
+    known = _with(effect, record, facts)
+    decisions = [replace(nothing(known), effects=tuple(_notes(effect, record, known, policy)))]
+    if effect.kind is EffectKind.CREATE_WORK_ORDER:
+        decisions.append(follow_up(known, policy))
+        source = cancelled_by(known, policy)
+        if source is not None:
+            decisions.append(cancellations((), source, known, policy))
+    return combined(known, decisions)
+
+
+def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decision:
+    """The follow-ups of an effect that was parked. A note that cannot be written is not written about."""
+    because = Reason(f"{effect.key} was refused: {reason}")
+    if effect.kind is EffectKind.WRITE_NOTE:
+        return nothing(facts, because)
+    if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
+        text = notes.close_refused(reason)
+    else:
+        text = notes.refused(_attempt(effect, facts), reason)
+    key = f"refusal:{effect.key}:{digest(reason)}"
+    note = note_on_subject(facts, policy, key, text, because=f"{effect.key} was refused")
+    rest = follow_up(_without(effect, facts), policy)
+    return combined(facts, [replace(nothing(facts, because), effects=(note,)), rest])
+
+
+def follow_up(facts: Facts, policy: Policy) -> Decision:
+    """One note for the work orders that no note names yet, as soon as no create of this subject is on its way."""
+    creates = unsettled(facts, EffectKind.CREATE_WORK_ORDER)
+    if any(create.status in OUTSTANDING for create in creates):
+        return nothing(facts)
+    decisions = []
+    for origin in Origin:
+        unnoted = {link.work_order for link in facts.links if link.origin is origin and not link.noted}
+        seen = [record for record in facts.work_orders if record.id in unnoted]
+        if seen:
+            decisions.append(_naming(origin, sorted(seen, key=lambda r: (r.number, r.id)), facts, policy))
+    return combined(facts, decisions)
+
+
+def _naming(origin: Origin, work_orders: list[Record], facts: Facts, policy: Policy) -> Decision:
+    ids = sorted(record.id for record in work_orders)
+    wording = notes.created if origin is Origin.CREATED else notes.adopted
+    note = note_on_subject(
+        facts,
+        policy,
+        f"{origin}:{facts.subject.id}:{digest(*ids)}",
+        wording([name(facts, record) for record in work_orders]),
+        because=f"{origin}: {', '.join(record.number for record in work_orders)}",
+    )
+    return replace(nothing(facts), effects=(note,), noted=tuple(ids))
+
+
+def _with(effect: Effect, record: Record | None, facts: Facts) -> Facts:
+    """The facts as they are once the effect is done, whether or not the caller's already say so."""
+    facts = _without(effect, facts)
+    if record is not None and record.kind is effect.target_kind:
+        others = [other for other in facts.work_orders if other.id != record.id]
+        link = effect.link
+        links = facts.links
+        if link is not None and all(one.work_order != record.id for one in links):
+            links = (*links, replace(link, work_order=record.id))
+        if any(one.work_order == record.id for one in links):
+            facts = replace(facts, links=links, work_orders=(*others, record))
+    return facts
+
+
+def _without(effect: Effect, facts: Facts) -> Facts:
+    return replace(facts, effects=tuple(known for known in facts.effects if known.key != effect.key))
+
+
+def _notes(effect: Effect, record: Record | None, facts: Facts, policy: Policy) -> Iterator[Effect]:
+    """The notes that one settled effect leads to on its subject."""
+    work_order = record or facts.work_order(effect.target)
+    for prefix, text in _texts(effect, work_order, facts, policy):
+        key = f"{prefix}:{effect.key}"
+        yield note_on_subject(facts, policy, key, text, because=f"{effect.key} is done")
+
+
+def _texts(
+    effect: Effect, work_order: Record | None, facts: Facts, policy: Policy
+) -> Iterator[tuple[str, str]]:
+    if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
+        yield "released", notes.released([name(facts, record) for record in facts.work_orders])
+    if work_order is None or effect.system is not System.FIELD_SERVICE:
+        return
+    named = name(facts, work_order)
+    if effect.kind is EffectKind.UPDATE_WORK_ORDER and effect.before:
+        again = sorted((effect.values.keys() | effect.references.keys()) - effect.before.keys())
+        yield "amended", notes.amended(named, _changes(effect), again)
+    if effect.kind is EffectKind.CANCEL_WORK_ORDER and not policy.has_ended(work_order.state):
+        source = cancelled_by(facts, policy) or facts.subject
+        yield "cancelled", notes.cancel_sent(named, title(source))
+    missing = _missing(effect, work_order)
+    if missing:
+        yield "missing", notes.not_found(named, missing)
+
+
+def _changes(effect: Effect) -> list[FieldChange]:
+    new = dict(effect.values) | {target: look_up.value for target, look_up in effect.references.items()}
+    return [FieldChange(target, old, new.get(target, "")) for target, old in sorted(effect.before.items())]
+
+
+def _missing(effect: Effect, work_order: Record) -> list[tuple[str, str]]:
+    """References that the written record, which shows that field, does not have: FSM knows no such record."""
+    return [
+        (target, look_up.value)
+        for target, look_up in sorted(effect.references.items())
+        if target in work_order.fields and not work_order.get(target)
+    ]
+
+
+def _attempt(effect: Effect, facts: Facts) -> str:
+    """What was refused, in words."""
+    if effect.kind is EffectKind.CREATE_WORK_ORDER:
+        template = effect.references.get("template")
+        return f"create a work order ({template.value})" if template else "create a work order"
+    work_order = facts.work_order(effect.target)
+    number = str(name(facts, work_order)) if work_order else effect.target
+    verb = "cancel" if effect.kind is EffectKind.CANCEL_WORK_ORDER else "update"
+    return f"{verb} work order {number}"

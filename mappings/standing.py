@@ -1,0 +1,53 @@
+"""How a subject stands: what ended it, what holds it, what is not known of it yet.
+
+Called by the deciding modules. A domain order stands with its line and its order, an order task with its domain order
+too; OM itself carries a cancel from a parent domain order to its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mappings.model import UNKNOWN_STATE, Facts, Kind, Record
+from mappings.notes import label
+from mappings.policy import Policy
+
+_WORDS = {Kind.CUSTOMER_ORDER: "Order", Kind.ORDER_LINE: "Order line", Kind.DOMAIN_ORDER: "Domain order"}
+
+
+def title(record: Record) -> str:
+    """A record as notes and reasons name it: "Domain order DO0001042"."""
+    return f"{_WORDS.get(record.kind, 'Order task')} {record.number or record.id}"
+
+
+def records(facts: Facts) -> Iterator[Record]:
+    """The subject and what it stands with, nearest first."""
+    yield facts.subject
+    parent = facts.parent if facts.subject.kind is Kind.ORDER_TASK else None
+    yield from (record for record in (parent, facts.line, facts.order) if record is not None)
+
+
+def cancelled_by(facts: Facts, policy: Policy) -> Record | None:
+    """The nearest record whose cancellation ends this subject."""
+    return next((r for r in records(facts) if r.state in policy.lifecycles[r.kind].cancelled), None)
+
+
+def obstacle(facts: Facts, policy: Policy) -> str:
+    """Why nothing may be created or changed now, "" when it may."""
+    for record in records(facts):
+        if record.state in policy.lifecycles[record.kind].held:
+            return f"{title(record)} is held ({label(record)})"
+    order = facts.order
+    if order is not None and order.state in policy.unapproved_order_states | {UNKNOWN_STATE}:
+        return f"{title(order)} is not approved ({label(order)})"
+    return ""
+
+
+def unseen(facts: Facts) -> str:
+    """What the decision needs and nobody has seen yet, "" when all is there."""
+    here = {Kind.ORDER_LINE: facts.line, Kind.CUSTOMER_ORDER: facts.order, Kind.DOMAIN_ORDER: facts.parent}
+    for record in records(facts):
+        for name, (kind, _) in record.parents().items():
+            if name != "parent" and here[kind] is None:
+                return f"the {name.replace('_', ' ')} of {title(record)} has not been seen yet"
+    return ""
