@@ -41,7 +41,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "effects": "effects intended or done, by kind",
         "entity": "what is referenced: template, location, account, ...",
         "error": "the kind of failure",
-        "exit": "exit code of the process",
         "expected": "what the state remembers",
         "failures": "failed steps during the outage",
         "fetched": "records read",
@@ -121,7 +120,6 @@ _LIFE = (
     _event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
     ),
-    _event("state.unusable", "error", "The state cannot be used as it is; the process ends.", "reason exit"),
     _event(
         "config.rejected", "error", "The configuration has problems; it is not used.", "file problems next"
     ),

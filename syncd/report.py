@@ -14,6 +14,8 @@ from state.store import Baseline, Summary, Watermark
 from syncd.log_lines import printable
 
 SHOWN_PARKED = 20
+BEGINNING_YEAR = 1970
+"""Of the watermark of a feed that has not brought a row."""
 _WAITING = (EffectStatus.PENDING.value, EffectStatus.IN_FLIGHT.value, EffectStatus.IN_DOUBT.value)
 
 
@@ -80,10 +82,14 @@ def _head(status: Status) -> Iterator[str]:
 
 def _feeds(status: Status) -> Iterator[str]:
     rows = [
-        (feed.feed, _instant(feed.stamp) or "", f"{_age(status.now - feed.updated_at)} ago")
+        (feed.feed, _reached(feed), f"{_age(status.now - feed.updated_at)} ago")
         for feed in status.summary.feeds
     ]
     yield from _columns(("feed", "read up to", "last moved"), rows)
+
+
+def _reached(feed: Watermark) -> str:
+    return "nothing there yet" if feed.stamp.year == BEGINNING_YEAR else _instant(feed.stamp) or ""
 
 
 def _effects(summary: Summary) -> Iterator[str]:
@@ -93,7 +99,7 @@ def _effects(summary: Summary) -> Iterator[str]:
 
 def _parked(summary: Summary) -> Iterator[str]:
     if summary.parked:
-        yield "\nparked, waiting for a person:"
+        yield "parked, waiting for a person:"
     for parked in summary.parked[:SHOWN_PARKED]:
         yield f"  {printable(parked.key)}: {printable(parked.reason)}"
     if len(summary.parked) > SHOWN_PARKED:
@@ -101,6 +107,8 @@ def _parked(summary: Summary) -> Iterator[str]:
 
 
 def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if not rows:
+        return
     table = [head, *(tuple(printable(cell) for cell in row) for row in rows)]
     widths = [max(len(row[n]) for row in table) for n in range(len(head))]
     for row in table:

@@ -56,6 +56,15 @@ def test_a_healthy_state_fits_on_a_screen():
     ]
 
 
+def test_a_new_state_shows_no_empty_tables_and_no_instants_of_1970():
+    beginning = Watermark("work_order", datetime(1970, 1, 1, tzinfo=UTC), "", None, NOW)
+    text = as_text(
+        Status(summary(feeds=(beginning,), effects={}, snapshots={}, oldest_pending=None), None, NOW)
+    )
+    assert "effect  " not in text
+    assert text.splitlines()[-1] == "work_order  nothing there yet  0 s ago"
+
+
 def test_a_state_without_baseline_says_how_to_begin():
     text = as_text(Status(summary(), None, NOW))
     assert text.startswith("no baseline yet; begin with: syncd state init --from now")
