@@ -17,14 +17,15 @@ from mappings.model import Record
 _MARKER = re.compile(r"\[syncd:1:([^\[\]\s]+)\]")
 _CODE = re.compile(r"\[(/?\s*code[^\[\]]*)\]", re.IGNORECASE)
 _FAKE = re.compile(r"\[(?=\s*syncd\s*:)", re.IGNORECASE)
+_CLOSING_ANGLE = re.compile(r"(?<!-)>")
 _HINT = " ... (shortened)"
 
 
 def plain(text: str, limit: int, marker: str = "") -> str:
     """`text` as it may stand in a note, `limit` characters at most, `marker` whole and last.
 
-    Control, format and surrogate characters go, line ends stay; `[code]`, angle brackets and markers that are not this
-    one lose their meaning. A text that is cut says so.
+    Control, format and surrogate characters go, line ends stay; `[code]`, angle brackets (but for the head of an
+    arrow) and markers that are not this one lose their meaning. A text that is cut says so.
     """
     tail = f"\n{marker}" if marker else ""
     room = limit - len(tail)
@@ -38,7 +39,7 @@ def _harmless(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _UNWANTED)
     text = _FAKE.sub("(", _CODE.sub(r"(\1)", text))
-    return text.replace("<", "‹").replace(">", "›")
+    return _CLOSING_ANGLE.sub("›", text.replace("<", "‹"))
 
 
 _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -92,7 +93,7 @@ def _listed(one: str, many: str, work_orders: Sequence[Named]) -> str:
 
 def status(work_order: Named, old: str, fields: Iterable[FieldChange] = (), why: str = "") -> str:
     """`old` is the state before; the other noted fields follow with their old and new values."""
-    moved = f"{old} → {work_order.state}" if old != work_order.state else work_order.state
+    moved = f"{old} -> {work_order.state}" if old != work_order.state else work_order.state
     return "\n".join([f"Work order {work_order}: {moved}{why}", *map(_changed, fields)])
 
 
@@ -170,7 +171,7 @@ def released(work_orders: Sequence[Named]) -> str:
 
 
 def _changed(field: FieldChange) -> str:
-    return f"- {_readable(field.name)}: {field.old or '(empty)'} → {field.new or '(empty)'}"
+    return f"- {_readable(field.name)}: {field.old or '(empty)'} -> {field.new or '(empty)'}"
 
 
 def _readable(name: str) -> str:
