@@ -51,14 +51,14 @@ def router() -> Iterator[respx.MockRouter]:
 @pytest.fixture
 def om_server(router: respx.MockRouter) -> fake.FakeServiceNow:
     server = fake.FakeServiceNow(fake.profile("servicenow-om"))
-    router.route(host="om.example.test").mock(side_effect=server.answer)
+    router.route(host="127.0.0.1").mock(side_effect=server.answer)
     return server
 
 
 @pytest.fixture
 def fsm_server(router: respx.MockRouter) -> fake.FakeServiceNow:
     server = fake.FakeServiceNow(fake.profile("servicenow-fsm"))
-    router.route(host="fsm.example.test").mock(side_effect=server.answer)
+    router.route(host="127.0.0.2").mock(side_effect=server.answer)
     return server
 
 

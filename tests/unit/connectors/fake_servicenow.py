@@ -6,6 +6,7 @@ profile names, it has: tables, columns and choices are made from the packaged pr
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -19,13 +20,14 @@ import httpx
 from connectors.profile import Profile, load_profile
 from mappings.model import Kind
 
-OM_URL = "https://om.example.test"
-FSM_URL = "https://fsm.example.test"
+OM_URL = "http://127.0.0.1"
+FSM_URL = "http://127.0.0.2"
 START = datetime(2026, 6, 1, 10, 0, 0, tzinfo=UTC)
 STATE_NUMBERS = {"draft": "1", "closed_complete": "3", "closed_incomplete": "4", "canceled": "7"}
 _TERM = re.compile(r"([A-Za-z_.]+?)(>=|LIKE|IN|=|>)(.*)\Z", re.DOTALL)
 
 
+@functools.cache
 def profile(name: str) -> Profile:
     found, problems = load_profile(name)
     assert found is not None, problems

@@ -158,7 +158,7 @@ class TestReading:
 
     def test_a_record_with_hostile_json_is_unreadable_not_unreachable(self, om, om_server):
         om.start()
-        text = '{"result":{"sys_id":"%s","sys_id":"x"}}' % ABSENT
+        text = f'{{"result":{{"sys_id":"{ABSENT}","sys_id":"x"}}}}'
         om_server.fail_once(httpx.Response(200, text=text, headers={"content-type": "application/json"}))
         with pytest.raises(Unreadable, match="not acceptable"):
             om.read(DOMAIN_ORDER, ABSENT)
