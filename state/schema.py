@@ -143,6 +143,7 @@ snapshots = Table(
     Column("work_order", Text),
     Column("seen_at", Instant, nullable=False),
 )
+Index("snapshots_by_number", snapshots.c.kind, snapshots.c.number)
 for _above in ("customer_order", "order_line", "domain_order", "work_order"):
     _where = text(f"{_above} IS NOT NULL")
     Index(f"snapshots_by_{_above}", snapshots.c[_above], sqlite_where=_where, postgresql_where=_where)

@@ -41,6 +41,12 @@ _TWO = select(*COLUMNS).where(  # not an IN of pairs: SQLite would read the whol
         and_(_T.c.kind == bindparam("other_kind"), _T.c.id == bindparam("other_id")),
     )
 )
+_NUMBERED = (
+    select(*COLUMNS)
+    .where(_T.c.kind == bindparam("kind"), _T.c.number == bindparam("number"))
+    .order_by(_T.c.created_at, _T.c.id)
+    .limit(2)
+)
 _IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
 _BELOW = {
     kind: select(_T.c.kind, _T.c.id)
@@ -127,6 +133,12 @@ class Snapshots:
             statement = schema.insert_or_replace(_T, self._connection.dialect.name)
             self._connection.execute(statement, rows)
             self._unwritten.clear()
+
+    def by_number(self, kind: Kind, number: str) -> Record | None:
+        """The one record with this number; None when there is none, or when the number does not tell two apart."""
+        self.flush()
+        found = self._connection.execute(_NUMBERED, {"kind": kind.value, "number": number}).all()
+        return to_record(found[0]) if len(found) == 1 else None
 
     def below(self, kind: Kind, ids: Iterable[str]) -> list[tuple[Kind, str]]:
         """The records that name one of `ids` as theirs, as (kind, id)."""

@@ -33,6 +33,10 @@ class Transaction:
         """The record as last seen."""
         return self._snapshots.get(kind, id)
 
+    def by_number(self, kind: Kind, number: str) -> Record | None:
+        """The record that people know by this number; None when there is none, or more than one."""
+        return self._snapshots.by_number(kind, number)
+
     def preload(self, kind: Kind, ids: Iterable[str]) -> None:
         """Reads many snapshots in one statement. Saves time only: a page costs a few statements instead of hundreds."""
         self._snapshots.preload(kind, ids)
@@ -71,18 +75,18 @@ class Transaction:
         return links.add(self._connection, link, self._now)
 
     def settle(self, claim: Claim, outcome: Outcome) -> bool:
-        """Stores what became of a claimed effect, with the link and the record of a done one.
+        """Stores what became of a claimed effect, with the link of a done one.
+
+        The record that a reply showed is a sighting like any other: the caller compares it with its snapshot, because a
+        person may have changed it between our last look and our write.
 
         False means that zero rows matched the claim's fence: it was taken for lost, somebody else probes it, and
         nothing was written. The caller then writes nothing of its own either.
         """
         if not outbox.settle(self._connection, claim, outcome, self._now):
             return False
-        if isinstance(outcome, Done):
-            if outcome.link is not None:
-                self.link(outcome.link)
-            if outcome.record is not None:
-                self.record(outcome.record)
+        if isinstance(outcome, Done) and outcome.link is not None:
+            self.link(outcome.link)
         return True
 
     def retry(self, key: str) -> bool:

@@ -181,7 +181,7 @@ def _noted(sandbox: Sandbox, label: str) -> None:
 
 
 def _is_status(note: str, number: str, label: str) -> bool:
-    return "[syncd:1:status:" in note and number in note and f"→ {label}" in note
+    return "[syncd:1:status:" in note and number in note and f"-> {label}" in note
 
 
 def _status_problems(truth: Truth) -> list[str]:
@@ -190,7 +190,7 @@ def _status_problems(truth: Truth) -> list[str]:
     for subject in truth.subjects:
         for row in subject.work_orders:
             mine = [n for n in subject.notes if "[syncd:1:status:" in n and row["number"] in n]
-            seen = [label for note in mine for _, label in STAGES if f"→ {label}" in note]
+            seen = [label for note in mine for _, label in STAGES if f"-> {label}" in note]
             wanted = [label for _, label in STAGES]
             if seen != wanted or len(mine) != len(wanted):
                 problems.append(f"{row['number']}: {seen}")

@@ -67,6 +67,7 @@ def _what_was_seen() -> None:
         *(sa.Column(name, sa.Text) for name in above),
         *_instants("seen_at"),
     )
+    op.create_index("snapshots_by_number", "snapshots", ["kind", "number"])
     for name in above:
         _partial_index(f"snapshots_by_{name}", "snapshots", [name], f"{name} IS NOT NULL")
 

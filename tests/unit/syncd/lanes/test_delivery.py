@@ -117,7 +117,7 @@ def test_every_status_that_a_poll_saw_is_noted_once_and_in_order(world):
         world.fsm.advance(work_order.id, state)
         world.settle_down(2)
     status = [n for n in world.notes_on("DO1") if "[syncd:1:status:" in n]
-    assert [n.split("→")[1].split("\n")[0].split("[")[0].strip(" .") for n in status] == [
+    assert [n.split("->")[1].split("\n")[0].split("[")[0].strip(" .") for n in status] == [
         "Assigned",
         "accepted",
         "work_in_progress",
