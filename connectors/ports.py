@@ -54,7 +54,8 @@ class Page:
 
     `next` is None only when the server says that nothing follows. `asked_at` is a server instant that is certainly
     not later than the moment the query began: the reply's `Date` minus the whole duration of the request, rounded down.
-    `hidden` counts rows that the server counted in this slice and did not show.
+    `hidden` counts rows that the server counted in this slice and did not show. A row that changed after `asked_at` may
+    come again on the next page: going on behind its new stamp could jump over others.
     """
 
     records: tuple[Record, ...]

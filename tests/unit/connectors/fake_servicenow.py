@@ -98,15 +98,12 @@ class FakeServiceNow:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        for fault in list(self.faults):
-            try:
-                answer = fault(request)
-            except Exception:
-                self.faults.remove(fault)
-                raise
+        for place, fault in enumerate(list(self.faults)):
+            self.faults.remove(fault)
+            answer = fault(request)
             if answer is not None:
-                self.faults.remove(fault)
                 return answer
+            self.faults.insert(place, fault)
         parts = request.url.path.removeprefix("/api/now/table/").split("/")
         params = {name: values[0] for name, values in parse_qs(request.url.query.decode()).items()}
         if parts[0] not in self.tables:

@@ -1,0 +1,315 @@
+"""What everything above the connectors relies on: one class per port, the same for every server.
+
+A new product is held against this by adding its world to the conftest.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+import pytest
+
+from connectors.errors import Conflict, Doubtful, Misconfigured, Missing, Refused
+from connectors.ports import BEGINNING, Cursor, Position
+from mappings.model import Kind
+
+ABSENT = "f" * 32
+OWN_IDS = iter(f"{n:032x}" for n in range(0xA000, 0xB000))
+
+
+def feed(world, kind, limit: int, after: Cursor = BEGINNING):
+    """All records of a feed behind a place, and its pages."""
+    position, records, pages = Position(after), [], []
+    while position is not None:
+        page = world.remote.changes_since(kind, position, limit)
+        records += page.records
+        pages.append(page)
+        position = page.next
+        assert len(pages) < 500, "a pass must end"
+    return records, pages
+
+
+class RemoteSystemContract:
+    """What both ports promise. A subclass names the world."""
+
+    @pytest.fixture
+    def world(self):
+        raise NotImplementedError
+
+    # -- clock
+
+    def test_the_servers_clock_is_utc_and_not_in_its_future(self, world):
+        before = world.remote.server_time()
+        world.tick(2)
+        (id,) = world.make(1)
+        assert before.tzinfo is UTC
+        assert (
+            before
+            <= world.remote.read(world.kind, id).created_at
+            <= world.remote.server_time() + timedelta(seconds=2)
+        )
+
+    def test_start_may_be_called_again(self, world):
+        world.remote.start()
+        world.remote.start()
+
+    # -- feeds
+
+    @pytest.mark.parametrize("limit", [1, 3, 1000])
+    def test_a_feed_brings_every_record_once_in_keyset_order(self, world, limit):
+        ids = world.make(4)
+        world.tick(2)
+        records, _ = feed(world, world.kind, limit)
+        places = [Cursor(record.updated_at, record.id) for record in records]
+        assert places == sorted(places)
+        assert len({record.id for record in records}) == len(records)
+        assert set(ids) <= {record.id for record in records}
+
+    def test_rows_of_the_very_second_may_come_twice_but_never_not(self, world):
+        ids = world.make(4)
+        records, _ = feed(world, world.kind, 3)
+        assert set(ids) <= {record.id for record in records}
+
+    def test_a_feed_goes_on_behind_its_place(self, world):
+        world.make(3)
+        records, _ = feed(world, world.kind, 1000)
+        middle = records[-2]
+        rest, _ = feed(world, world.kind, 1000, Cursor(middle.updated_at, middle.id))
+        assert [record.id for record in rest] == [records[-1].id]
+
+    def test_a_place_without_an_id_brings_its_whole_second(self, world):
+        world.make(3)
+        records, _ = feed(world, world.kind, 1000)
+        last = records[-1].updated_at
+        again, _ = feed(world, world.kind, 1000, Cursor(last))
+        assert [r.id for r in again] == [r.id for r in records if r.updated_at >= last]
+
+    def test_a_page_was_asked_for_before_anything_that_came_later(self, world):
+        page = world.remote.changes_since(world.kind, Position(BEGINNING), 5)
+        world.tick(1)
+        (id,) = world.make(1)
+        assert page.asked_at <= world.remote.read(world.kind, id).updated_at
+        assert page.asked_at.microsecond == 0
+
+    def test_a_change_comes_again_in_the_feed(self, world):
+        (id,) = world.make(1)
+        place = Cursor(world.remote.read(world.kind, id).updated_at, id)
+        world.tick(2)
+        world.remote.update(world.kind, id, {"short_description": "moved"})
+        records, _ = feed(world, world.kind, 10, place)
+        assert [r.get("short_description") for r in records if r.id == id] == ["moved"]
+
+    def test_hidden_rows_are_stepped_over_and_counted(self, world):
+        world.tick(5)
+        place = Cursor(world.remote.server_time())
+        world.tick(5)
+        ids = world.make(5)
+        places = sorted((r.updated_at, r.id) for r in world.remote.read_many(world.kind, ids))
+        hidden, shown = [id for _, id in places[:4]], places[4][1]
+        world.hide(hidden)
+        records, pages = feed(world, world.kind, 2, place)
+        assert shown in {record.id for record in records}
+        assert not {record.id for record in records} & set(hidden)
+        assert sum(page.hidden for page in pages) >= 4
+
+    def test_a_row_that_does_not_parse_is_set_aside_and_the_others_come(self, world):
+        good, bad = world.make(2)
+        world.spoil(bad)
+        records, pages = feed(world, world.kind, 1000)
+        assert good in {record.id for record in records}
+        (unreadable,) = [one for page in pages for one in page.unreadable]
+        assert (unreadable.id, unreadable.field, unreadable.kind) == (bad, "version", world.kind)
+        assert unreadable.stamp is not None
+
+    def test_a_server_that_ignores_the_query_stops_the_feed(self, world):
+        world.make(2)
+        world.remote.start()
+        world.ignore_queries()
+        with pytest.raises(Misconfigured):
+            world.remote.changes_since(
+                world.kind, Position(Cursor(world.remote.server_time() + timedelta(days=1))), 50
+            )
+
+    # -- reads
+
+    def test_a_read_by_id_equals_what_the_feed_brought(self, world):
+        (id,) = world.make(1)
+        records, _ = feed(world, world.kind, 1000)
+        assert world.remote.read(world.kind, id) == next(record for record in records if record.id == id)
+
+    @pytest.mark.parametrize("id", [ABSENT, "no-id", "../../x", ""], ids=["absent", "word", "path", "empty"])
+    def test_what_is_not_there_is_missing(self, world, id):
+        with pytest.raises(Missing):
+            world.remote.read(world.kind, id)
+
+    def test_many_are_read_in_the_order_asked(self, world):
+        ids = world.make(3)
+        records = world.remote.read_many(world.kind, [ids[2], ABSENT, ids[0]])
+        assert [record.id for record in records] == [ids[2], ids[0]]
+
+    def test_a_busy_server_is_asked_again(self, world):
+        (id,) = world.make(1)
+        world.be_busy_once()
+        assert world.remote.read(world.kind, id).id == id
+
+    def test_records_are_found_by_a_field_and_checked(self, world):
+        first, second, _ = world.make(3)
+        for id in (first, second):
+            world.remote.update(world.kind, id, {"short_description": f"needle {first}"})
+        found = world.remote.find(world.kind, "short_description", f"needle {first}")
+        assert {record.id for record in found} == {first, second}
+        assert [r.created_at for r in found] == sorted(r.created_at for r in found)
+
+    @pytest.mark.parametrize("value", ["nowhere", "a^b", "", "javascript:gs.now()"])
+    def test_what_matches_nothing_finds_nothing(self, world, value):
+        world.make(1)
+        assert world.remote.find(world.kind, "short_description", value) == ()
+
+    # -- writes
+
+    def test_an_update_returns_the_record_as_it_then_stands(self, world):
+        (id,) = world.make(1)
+        before = world.remote.read(world.kind, id)
+        written = world.remote.update(world.kind, id, {"short_description": "öçß \U0001f600 ^"})
+        assert written.get("short_description") == "öçß \U0001f600 ^"
+        assert written.version == before.version + 1
+        assert world.remote.read(world.kind, id) == written
+
+    def test_an_update_that_changes_nothing_leaves_the_version(self, world):
+        (id,) = world.make(1)
+        once = world.remote.update(world.kind, id, {"short_description": "same"})
+        assert world.remote.update(world.kind, id, {"short_description": "same"}).version == once.version
+
+    def test_a_write_to_what_is_not_there_is_missing(self, world):
+        with pytest.raises(Missing):
+            world.remote.update(world.kind, ABSENT, {"short_description": "x"})
+
+    def test_a_write_whose_answer_was_lost_is_doubtful_and_may_stand(self, world):
+        (id,) = world.make(1)
+        world.lose_answers("PATCH")
+        with pytest.raises(Doubtful):
+            world.remote.update(world.kind, id, {"short_description": "perhaps"})
+        assert world.remote.read(world.kind, id).get("short_description") == "perhaps"
+
+    # -- notes
+
+    def test_a_note_is_found_by_its_marker_on_its_record_only(self, world):
+        id, other = world.make(2)
+        world.remote.write_note(world.kind, id, f"WO1 is Assigned\n[syncd:1:note:{id}]")
+        (note,) = world.remote.notes(world.kind, id, f"[syncd:1:note:{id}]")
+        assert note.text.startswith("WO1 is Assigned")
+        assert note.author
+        assert world.remote.notes(world.kind, other, "[syncd:1:note:") == ()
+
+    def test_notes_come_oldest_first_and_move_the_version(self, world):
+        (id,) = world.make(1)
+        before = world.remote.read(world.kind, id).version
+        for text in ("one [m]", "two [m]"):
+            world.tick(1)
+            world.remote.write_note(world.kind, id, text)
+        assert [note.text for note in world.remote.notes(world.kind, id, "[m]")] == ["one [m]", "two [m]"]
+        assert world.remote.read(world.kind, id).version == before + 2
+
+    def test_a_note_that_was_dropped_silently_is_refused(self, world):
+        (id,) = world.make(1)
+        world.tick(60)
+        world.drop_notes()
+        with pytest.raises(Refused):
+            world.remote.write_note(world.kind, id, "unheard")
+
+    def test_a_note_whose_answer_was_lost_is_doubtful_and_found(self, world):
+        (id,) = world.make(1)
+        world.lose_answers("PATCH")
+        with pytest.raises(Doubtful):
+            world.remote.write_note(world.kind, id, "perhaps [m]")
+        assert len(world.remote.notes(world.kind, id, "[m]")) == 1
+
+    # -- references
+
+    def test_a_reference_is_found_by_its_name(self, world):
+        name = f"Lighthouse of {world.kind}"
+        id = world.make_location(name)
+        assert world.remote.resolve("location", "name", name) == id
+        assert world.remote.resolve("location", "id", id) == id
+
+    def test_a_reference_that_is_not_there_is_none(self, world):
+        assert world.remote.resolve("location", "name", "Atlantis") is None
+
+    def test_an_ambiguous_name_is_refused(self, world):
+        for _ in range(2):
+            world.make_location("Twin Towers")
+        with pytest.raises(Refused):
+            world.remote.resolve("location", "name", "Twin Towers")
+
+
+class TestOrderManagement(RemoteSystemContract):
+    """The port of Order Management."""
+
+    @pytest.fixture
+    def world(self, om):
+        return om
+
+    @pytest.mark.parametrize(
+        "kind", [Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK], ids=str
+    )
+    def test_each_kind_has_a_feed_of_readable_records(self, world, kind):
+        world.make(2)
+        records, pages = feed(world, kind, 50)
+        assert all(record.kind is kind for record in records)
+        assert not [one for page in pages for one in page.unreadable]
+
+
+class TestFieldService(RemoteSystemContract):
+    """The port of Field Service."""
+
+    @pytest.fixture
+    def world(self, fsm):
+        return fsm
+
+    def test_a_work_order_stands_under_the_id_that_we_chose(self, world):
+        id = next(OWN_IDS)
+        correlation = f"syncd:1:{ABSENT}:install:1:1"
+        record = world.remote.create_work_order(
+            id, {"correlation_id": correlation, "short_description": "Install"}
+        )
+        assert (record.id, record.get("correlation_id")) == (id, correlation)
+        assert world.remote.read(Kind.WORK_ORDER, id).get("short_description") == "Install"
+        assert id in {found.id for found in world.remote.find(Kind.WORK_ORDER, "correlation_id", correlation)}
+
+    def test_the_same_id_makes_no_second_one(self, world):
+        id = next(OWN_IDS)
+        first = world.remote.create_work_order(id, {"short_description": "first"})
+        with pytest.raises(Conflict):
+            world.remote.create_work_order(id, {"short_description": "second"})
+        assert world.remote.read(Kind.WORK_ORDER, id).get("short_description") == first.get(
+            "short_description"
+        )
+
+    def test_a_create_whose_answer_was_lost_is_doubtful_and_found_by_its_id(self, world):
+        world.remote.start()
+        id = next(OWN_IDS)
+        world.lose_answers("POST")
+        with pytest.raises(Doubtful):
+            world.remote.create_work_order(id, {"short_description": "perhaps"})
+        assert world.remote.read(Kind.WORK_ORDER, id).get("short_description") == "perhaps"
+
+    def test_an_id_that_the_server_chose_instead_comes_back(self, world):
+        world.remote.start()
+        world.choose_ids()
+        id = next(OWN_IDS)
+        record = world.remote.create_work_order(id, {"short_description": "theirs"})
+        assert record.id != id
+        assert world.remote.read(Kind.WORK_ORDER, record.id) == record
+
+    def test_a_cancel_shows_its_state_and_its_reason(self, world):
+        (id,) = world.make(1)
+        assert world.remote.cancel_work_order(id, "order cancelled [m]").state == "canceled"
+        assert [note.text for note in world.remote.notes(Kind.WORK_ORDER, id, "[m]")] == [
+            "order cancelled [m]"
+        ]
+
+    def test_tasks_have_a_feed_of_readable_records(self, world):
+        world.make(1)
+        records, pages = feed(world, Kind.WORK_TASK, 50)
+        assert all(record.kind is Kind.WORK_TASK for record in records)
+        assert not [one for page in pages for one in page.unreadable]
