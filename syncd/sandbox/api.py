@@ -52,7 +52,7 @@ class Api:
         )
         session = self._authority.identify(request.headers)
         if resource != "attachment":
-            check_media(request)
+            check_media(self.instance, request)
         if request.method not in _METHODS:
             raise ApiError(405, "Method not Supported")
         reply = self._dispatch(request, session, version, resource, rest)

@@ -1,16 +1,32 @@
 """Faults that the control API switches on: a world that misbehaves the way real ones do.
 
 `http` asks for faults of the wire (latency, outages, resets, lies), the Table API for faults of the data (hidden rows,
-dropped fields, spoilt values). A fault ends after `count` requests, or when it is cleared.
+dropped fields, spoilt values). A fault ends after `count` requests, after `for_s` seconds, or when it is cleared.
+
+    latency              {ms}                     every matching request waits first
+    outage               {mode: 503|reset|refuse} refuse closes the port itself: use the other one to end it, or `for_s`
+    status               {status, retry_after?, message?, detail?}     an answer without execution
+    rate_limit           {retry_after?}           429
+    reset, html_200, dropped_202                  nothing is executed either
+    reset_after_commit, error_after_commit {status?}, hang_after_commit {seconds}     the write happened
+    truncated_200, error_in_200                   a read that breaks off
+    hidden               {sys_ids} or {table}     access rules after the limit
+    malformed_row        {sys_id, field?, value?} one row reads badly
+    drop_fields          {fields, table?}         a write loses them silently
+    ignore_query         {table?}                 the filter is ignored, the order is not
+    late_commit          {seconds, table?}        writes are stamped in the past
+    server_ids           {table?}                 a client-chosen sys_id is not honoured
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from syncd.sandbox.clock import SandboxClock
     from syncd.sandbox.records import Row
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -42,6 +58,7 @@ class Fault:
     skip: int = 0
     """Matching requests that pass unharmed before the first one that does not."""
     options: Mapping[str, object] = field(default_factory=dict)
+    expires_at: datetime | None = None
 
     def concerns(self, system: str, method: str, table: str) -> bool:
         if self.system and system and self.system != system:
@@ -63,9 +80,18 @@ class Fault:
 class FaultBook:
     """All active faults of a world."""
 
-    def __init__(self) -> None:
-        self._faults: list[Fault] = []
+    def __init__(self, clock: SandboxClock) -> None:
+        self._clock = clock
+        self._all: list[Fault] = []
         self._next = 1
+
+    @property
+    def _faults(self) -> list[Fault]:
+        """Those that have not run out."""
+        if any(f.expires_at for f in self._all):
+            now = self._clock.now()
+            self._all = [f for f in self._all if f.expires_at is None or f.expires_at > now]
+        return self._all
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults)
@@ -86,12 +112,14 @@ class FaultBook:
             skip if isinstance(skip, int) else 0,
             dict(given),
         )
+        if "for_s" in given:
+            fault.expires_at = self._clock.now() + timedelta(seconds=fault.number("for_s", 0))
         self._next += 1
-        self._faults.append(fault)
+        self._all.append(fault)
         return fault
 
     def clear(self, id: int | None = None) -> None:
-        self._faults = [] if id is None else [f for f in self._faults if f.id != id]
+        self._all = [] if id is None else [f for f in self._all if f.id != id]
 
     def take(self, kinds: Iterable[str], system: str, method: str, table: str) -> list[Fault]:
         """The faults of these kinds that strike this request; each strike counts."""
@@ -115,11 +143,15 @@ class FaultBook:
             f for f in self._faults if f.kind == kind and (not f.system or not system or f.system == system)
         ]
 
+    def refuses(self, system: str) -> bool:
+        """Whether the port of a system is to be closed."""
+        return any(f.text("mode") == "refuse" for f in self.of_kind("outage", system))
+
     def _use(self, fault: Fault) -> None:
         if fault.count is not None:
             fault.count -= 1
             if fault.count <= 0:
-                self._faults.remove(fault)
+                self._all.remove(fault)
 
 
 def _system(raw: object) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
+import struct
 import time
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -18,7 +20,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from syncd.sandbox.control import Control
-from syncd.sandbox.errors import ApiError, no_resource
+from syncd.sandbox.errors import ApiError
 from syncd.sandbox.faults import AFTER_KINDS, BEFORE_KINDS, Fault
 from syncd.sandbox.messages import Reply, Request, error_reply
 
@@ -178,7 +180,9 @@ async def _tear_down(send: Send) -> None:
     cycle = getattr(send, "__self__", None)
     transport = getattr(cycle, "transport", None)
     if transport is None:
-        raise no_resource()
+        raise RuntimeError("the server does not show its transport")
+    linger = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
     while not getattr(cycle, "disconnected", True):
         await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from syncd.sandbox import rules, values
 from syncd.sandbox.choices import Choice, StateCodes
 from syncd.sandbox.clock import SandboxClock
-from syncd.sandbox.dictionary import CLASS_NAME, JOURNAL, Dictionary, Field
+from syncd.sandbox.dictionary import BOOLEAN, CLASS_NAME, JOURNAL, Dictionary, Field
 from syncd.sandbox.errors import duplicate_key
 from syncd.sandbox.moments import Moment
 from syncd.sandbox.records import DuplicateId, Row, Store
@@ -89,6 +89,7 @@ class Instance:
         self.honours_ids: Callable[[str], bool] = lambda _: True
         self.backdate: Callable[[str], float] = lambda _: 0.0
         self._numbers: dict[str, int] = {}
+        self._fresh: dict[str, dict[str, str]] = {}
         self._choices: dict[tuple[str, str], list[Choice]] = {}
         self._choices_version = -1
         self._readers: dict[tuple[str, str], Callable[[Row], str] | None] = {}
@@ -253,12 +254,15 @@ class Instance:
         return kept, notes
 
     def _defaults(self, table: str) -> dict[str, str]:
-        fields = self.dictionary.fields(table)
-        defaults = {f.name: f.default or ("false" if f.type == "boolean" else "") for f in fields.values()}
-        defaults.update({f.name: table for f in fields.values() if f.type == CLASS_NAME})
-        if "state" in fields and (codes := self._codes_of(table)):
-            defaults["state"] = codes.value("draft")
-        return defaults
+        """What a new record holds before anybody says anything; empty values left out."""
+        if table not in self._fresh:
+            fields = self.dictionary.fields(table)
+            fresh = {f.name: f.default or ("false" if f.type == BOOLEAN else "") for f in fields.values()}
+            fresh.update({f.name: table for f in fields.values() if f.type == CLASS_NAME})
+            if "state" in fields and (codes := self._codes_of(table)):
+                fresh["state"] = codes.value("draft")
+            self._fresh[table] = _compact(fresh)
+        return self._fresh[table]
 
     def _codes_of(self, table: str) -> StateCodes | None:
         return next((self.codes[name] for name in self.dictionary.chain(table) if name in self.codes), None)

@@ -32,11 +32,10 @@ class Renderer:
         self._bare = request.flag("sysparm_exclude_reference_link")
         self._link_base = f"{request.base}/api/now/table"
         self._table = table
-        self._plan = [
-            (path, self._shower(path)) for path in self._paths(request.params.get("sysparm_fields", ""))
-        ]
-        simple = self._mode == "false" and self._bare and all("." not in path for path, _ in self._plan)
-        self._simple = [path for path, _ in self._plan] if simple else None
+        paths = self._paths(request.params.get("sysparm_fields", ""))
+        simple = self._mode == "false" and self._bare and all("." not in path for path in paths)
+        self._simple = paths if simple else None
+        self._plan = [] if simple else [(path, self._shower(path)) for path in paths]
 
     def row(self, row: Row) -> dict[str, object]:
         if self._simple is not None:

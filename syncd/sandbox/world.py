@@ -51,7 +51,7 @@ class World:
         self.options = options
         self.clock = clock or SandboxClock()
         self.agenda = Agenda(self.clock)
-        self.faults = FaultBook()
+        self.faults = FaultBook(self.clock)
         self.traffic = Traffic()
         if options.shared:
             self.order_instance = self.field_instance = self._instance("shared", (OM, FSM))
