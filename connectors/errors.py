@@ -64,3 +64,7 @@ class Unreadable(RemoteError):
         super().__init__(message, system=system, status=status)
         self.field = field
         self.reason = reason
+
+
+class FilterIgnored(Misconfigured):
+    """The server returned rows that do not match the query: it does not know a term, and would return everything."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
 
-from connectors.errors import Misconfigured, Unreachable
+from connectors.errors import FilterIgnored, Misconfigured, Unreachable
 from connectors.http import Reply
 from connectors.ports import Cursor, Position
 
@@ -90,14 +90,14 @@ def next_position(position: Position, places: Sequence[Cursor], *, limit: int, a
 def check_places(
     position: Position, places: Sequence[Cursor], *, asked: datetime, system: str, what: str
 ) -> None:
-    """Raises `Misconfigured` when rows do not lie behind the position or not in order: the query was ignored."""
+    """Raises `FilterIgnored` when rows do not lie behind the position or not in order: the query was ignored."""
     if not all(is_behind(place, position.after) for place in places):
-        raise Misconfigured(
+        raise FilterIgnored(
             f"{what}: a row does not match the query, so the server ignores a part of it", system=system
         )
     older = [place for place in places if place.stamp < asked]
     if any(later <= earlier for earlier, later in pairwise(older)):
-        raise Misconfigured(f"{what}: rows do not come in the order asked for", system=system)
+        raise FilterIgnored(f"{what}: rows do not come in the order asked for", system=system)
 
 
 def hidden_rows(reply: Reply, *, skip: int, limit: int, shown: int, followed: bool) -> int:

@@ -107,7 +107,7 @@ class RemoteSystem(Protocol):
     def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
         """Rows of `kind` behind `position` by (stamp, id), `limit` at most.
 
-        Raises `Misconfigured` when a returned row does not match the query (the server ignored the filter).
+        Raises `FilterIgnored` when a returned row does not match the query (the server ignored the filter).
         """
 
     def read(self, kind: Kind, id: str) -> Record:

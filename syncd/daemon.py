@@ -127,10 +127,10 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
     try:
         for kind in FEEDS[system]:
             passes.append(_run_pass(app, kind, stopping))
-        app.health.worked(system)
+        app.health.worked(system, "intake")
     except RemoteError as failed:
         error = failed
-        app.health.failed(system, failed)
+        app.health.failed(system, "intake", failed)
     born = sum(len(p.sightings.born) for p in passes)
     changed = sum(p.sightings.changed for p in passes)
     if first or changed or born or error:

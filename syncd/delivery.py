@@ -97,6 +97,7 @@ class Delivery:
                 if tx.settle(one.claim, one.outcome):
                     settled.append(one)
                     self._consequences(tx, one, sightings)
+        sightings.tell(self._log)
         for one in performed:
             if one not in settled:
                 self._log.event("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)

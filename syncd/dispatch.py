@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from mappings.decisions import Policy
-
 from connectors.errors import (
     Busy,
     Conflict,
@@ -23,12 +21,14 @@ from connectors.errors import (
     Unreachable,
 )
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
+from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Kind, Record, System
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.health import Health
 from syncd.logs import Log
 
+LANE = "delivery"
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
 DEFER_S = 30.0
@@ -77,7 +77,7 @@ class Dispatch:
             performed = step(claim)
         except RemoteError as error:
             return Performed(claim, self._failed(claim, error))
-        self._health.worked(effect.system)
+        self._health.worked(effect.system, LANE)
         return performed
 
     # -- creates ---------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Dispatch:
             reason = f"{error}; the record that holds the id is hidden from our user: check its access rules"
             return Performed(claim, Parked(reason), refusal=reason)
         if isinstance(error, Misconfigured):
-            self._health.failed(effect.system, error)
+            self._health.failed(effect.system, LANE, error)
             return Performed(claim, InDoubt(str(error), RETRY_CAP_S))
         # Not there, and nobody said no: the same id may be sent again at once, a late commit cannot make a second one.
         return Performed(claim, InDoubt(str(error), _backoff(claim.attempt)))
@@ -240,7 +240,7 @@ class Dispatch:
             return Parked(str(error))
         if isinstance(error, Misconfigured):
             wait = RETRY_CAP_S
-        self._health.failed(claim.effect.system, error)
+        self._health.failed(_at_fault(claim.effect, error), LANE, error)
         if sent or claim.probing:
             return InDoubt(str(error), wait)
         return NotSent(str(error), wait)
@@ -254,6 +254,11 @@ def _created(effect: Effect, record: Record) -> Done:
     if link is not None and record.id != link.work_order:
         link = replace(link, work_order=record.id)
     return Done(record=record, link=link)
+
+
+def _at_fault(effect: Effect, error: RemoteError) -> System:
+    """The system that failed: a create reads its domain order in OM before it writes to FSM."""
+    return System(error.system) if error.system else effect.system
 
 
 def _backoff(attempt: int) -> float:

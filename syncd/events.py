@@ -167,7 +167,6 @@ _EFFECTS = (
         "A referenced record was not found; the field is left out.",
         "entity field match value subject",
     ),
-    _event("template.unknown", "error", "Field service has no such template.", "template table next"),
 )
 
 _RECORDS = (

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.errors import Misconfigured, RemoteError
+from connectors.errors import FilterIgnored, Misconfigured, RemoteError
 from mappings.model import System
 from syncd.logs import Log
 
@@ -22,39 +22,40 @@ class _Outage:
 
 
 class Health:
-    """`monotonic` gives seconds; outages are told with their length."""
+    """`monotonic` gives seconds. Kept per system and lane, told per system: one lane may work while another cannot."""
 
     def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
         self._log = log
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._outages: dict[System, _Outage] = {}
+        self._outages: dict[tuple[System, str], _Outage] = {}
 
-    def failed(self, system: System, error: RemoteError) -> None:
-        """A step against `system` failed. Told once per outage, and again when its kind changes."""
+    def failed(self, system: System, lane: str, error: RemoteError) -> None:
+        """A step of `lane` against `system` failed. Told once per outage, and again when its kind changes."""
         with self._lock:
-            outage = self._outages.get(system)
-            if outage is not None and type(outage.error) is type(error):
-                outage.failures += 1
-                outage.error = error
-                return
-            self._outages[system] = _Outage(outage.since if outage else self._monotonic(), error)
-        name = "remote.misconfigured" if isinstance(error, Misconfigured) else "remote.unavailable"
-        self._log.event(name, system=system, error=type(error).__name__, detail=str(error))
+            known = any(type(o.error) is type(error) for (s, _), o in self._outages.items() if s is system)
+            outage = self._outages.setdefault((system, lane), _Outage(self._monotonic(), error, 0))
+            outage.error = error
+            outage.failures += 1
+        if not known:
+            self._log.event(_name(error), system=system, error=type(error).__name__, detail=str(error))
 
-    def worked(self, system: System) -> None:
-        """A step against `system` succeeded."""
+    def worked(self, system: System, lane: str) -> None:
+        """A step of `lane` against `system` succeeded. The recovery is told when no lane fails any more."""
         with self._lock:
-            outage = self._outages.pop(system, None)
-        if outage is not None:
-            self._log.event(
-                "remote.recovered",
-                system=system,
-                outage_s=round(self._monotonic() - outage.since, 1),
-                failures=outage.failures,
-            )
+            outage = self._outages.pop((system, lane), None)
+            rest = any(s is system for s, _ in self._outages)
+        if outage is not None and not rest:
+            length = round(self._monotonic() - outage.since, 1)
+            self._log.event("remote.recovered", system=system, outage_s=length, failures=outage.failures)
 
     def down(self) -> dict[System, RemoteError]:
-        """The systems whose last step failed, and how."""
+        """The systems against which a lane's last step failed, and how."""
         with self._lock:
-            return {system: outage.error for system, outage in sorted(self._outages.items())}
+            return {system: outage.error for (system, _), outage in sorted(self._outages.items())}
+
+
+def _name(error: RemoteError) -> str:
+    if isinstance(error, FilterIgnored):
+        return "feed.filter_ignored"
+    return "remote.misconfigured" if isinstance(error, Misconfigured) else "remote.unavailable"

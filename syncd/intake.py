@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mappings.decisions import LinkSettings, link_for
-
 from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
+from mappings.decisions import LinkSettings, link_for
 from mappings.model import Kind, Record, System
 from state.store import Store, Transaction
 from syncd.logs import Log
@@ -115,23 +114,21 @@ class Intake:
         current.fetched += len(page.records)
         current.hidden += page.hidden
         if mark is not None and (current.watermark_to is None or mark.stamp > current.watermark_to):
+            self._log.event(
+                "watermark.advanced",
+                feed=current.kind,
+                watermark_from=_iso(current.watermark_to),
+                watermark_to=_iso(mark.stamp),
+            )
             current.watermark_to = mark.stamp
         total = current.sightings
         total.changed += sightings.changed
         total.born += sightings.born
-        for link in sightings.linked:
-            self._log.event(
-                "work_order.linked",
-                domain_order=link.domain_order,
-                work_order=link.work_order,
-                origin=link.origin.value,
-            )
+        sightings.tell(self._log)
         for bad in page.unreadable:
             self._log.event(
                 "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason
             )
-        for record, reason in sightings.failed:
-            self._log.event("record.quarantined", kind=record.kind, id=record.id, field="", reason=reason)
         if page.hidden:
             self._log.event("rows.hidden", feed=current.kind, rows=page.hidden)
 
@@ -202,6 +199,10 @@ def _preload(tx: Transaction, records: Sequence[Record]) -> None:
         by_kind[record.kind].append(record.id)
     for kind, ids in by_kind.items():
         tx.preload(kind, ids)
+
+
+def _iso(stamp: datetime | None) -> str:
+    return stamp.isoformat() if stamp else ""
 
 
 def _last_stamp(page: Page, otherwise: datetime) -> datetime:

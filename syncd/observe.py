@@ -12,21 +12,27 @@ from datetime import datetime
 
 from mappings import changes, decisions
 from mappings.effects import Decision
-from mappings.model import SUBJECT_KINDS, Kind, Link, Record
+from mappings.model import SUBJECT_KINDS, Kind, Record
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
 
 
 @dataclass(slots=True)
 class Sightings:
-    """What a transaction's sightings came to; the lanes log it after the commit."""
+    """What a transaction's sightings came to. Events are told after the commit: a rolled back one never happened."""
 
     changed: int = 0
     born: list[str] = field(default_factory=list)
     """Keys of the effects that were intended for the first time."""
-    linked: list[Link] = field(default_factory=list)
-    failed: list[tuple[Record, str]] = field(default_factory=list)
-    """Records whose decision raised: a defect of ours, kept in quarantine so that the feed goes on."""
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def add(self, event: str, **fields: object) -> None:
+        self.events.append((event, fields))
+
+    def tell(self, log: Log) -> None:
+        for event, fields in self.events:
+            log.bind(**fields).event(event)
+        self.events.clear()
 
 
 class Observer:
@@ -35,10 +41,9 @@ class Observer:
     Work orders older than `baseline` are linked without a note: that is history.
     """
 
-    def __init__(self, policy: Callable[[], decisions.Policy], baseline: datetime, log: Log) -> None:
+    def __init__(self, policy: Callable[[], decisions.Policy], baseline: datetime) -> None:
         self._policy = policy
         self._baseline = baseline
-        self._log = log
 
     def observe(self, tx: Transaction, record: Record, sightings: Sightings, *, by_id: bool = False) -> None:
         """Stores `record` and applies what its change decides. Equal or older content decides nothing."""
@@ -47,9 +52,8 @@ class Observer:
             return
         if not tx.record(record, by_id=by_id):
             return
-        released = tx.release_quarantine(record.kind, record.id)
-        if released:
-            self._log.event("record.released", kind=record.kind, id=record.id, number=record.number)
+        if tx.release_quarantine(record.kind, record.id):
+            sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
         if record.kind is Kind.WORK_ORDER:
             self._link(tx, record, sightings)
         self._decide(tx, before, record, sightings)
@@ -64,6 +68,15 @@ class Observer:
         """Stores a decision and remembers why it was taken."""
         born = tx.apply(decision)
         sightings.born.extend(born)
+        reasons = [_reason(r.rule, r.fired, r.text) for r in decision.because]
+        if decision.plan is not None:
+            sightings.add(
+                "plan.pinned",
+                domain_order=decision.subject,
+                table=decision.plan.table,
+                plan=[f"{p.rule}:{p.slot} {p.template}" for p in decision.plan.work_orders],
+                because=reasons,
+            )
         if born or decision.plan is not None or decision.supersede:
             tx.remember(
                 LedgerEntry(
@@ -72,7 +85,7 @@ class Observer:
                     data={
                         "effects": list(born),
                         "superseded": list(decision.supersede),
-                        "because": [_reason(r.rule, r.fired, r.text) for r in decision.because],
+                        "because": reasons,
                     },
                 )
             )
@@ -93,7 +106,9 @@ class Observer:
             except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
                 reason = f"deciding on it failed: {type(error).__name__}"
                 tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
-                sightings.failed.append((record, reason))
+                sightings.add(
+                    "record.quarantined", kind=record.kind, id=record.id, number=record.number, reason=reason
+                )
                 continue
             self.apply(tx, decision, sightings)
 
@@ -108,7 +123,13 @@ class Observer:
         link = replace(claim.link(work_order.id, subject.id), noted=work_order.created_at < self._baseline)
         if not tx.link(link):
             return
-        sightings.linked.append(link)
+        sightings.add(
+            "work_order.linked",
+            domain_order=subject.id,
+            work_order=work_order.id,
+            number=work_order.number,
+            origin=link.origin,
+        )
         tx.remember(
             LedgerEntry(
                 event="work_order.linked",

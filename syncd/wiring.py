@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mappings.decisions import LinkSettings, Policy
-
 from connectors.auth import Auth, Basic, OAuth
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
 from connectors.registry import ConnectionSettings, build_field_service, build_order_management
+from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
 from mappings.ponr import Mode
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
@@ -74,13 +73,13 @@ def build(config: Config, log: Log, *, run: str, owner_prefix: str) -> App:
     """Raises `NotReady`, or a `StateError`; sends nothing yet."""
     store = Store(config.state.connect_url(), lambda: datetime.now(UTC), run)
     try:
-        return _assemble(config, log, store, f"{owner_prefix}{run}", _baseline(store, config))
+        return _assemble(config, log, store, f"{owner_prefix}{run}", _baseline(store, config, log))
     except BaseException:
         store.close()
         raise
 
 
-def _baseline(store: Store, config: Config) -> Baseline:
+def _baseline(store: Store, config: Config, log: Log) -> Baseline:
     baseline = store.baseline()
     if baseline is None:
         raise NotReady(
@@ -90,6 +89,7 @@ def _baseline(store: Store, config: Config) -> Baseline:
     for system, known in store.identities().items():
         wanted = config.system(system).id
         if known.id != wanted:
+            log.event("identity.changed", system=system, expected=known.id, found=wanted)
             raise NotReady(
                 f'the state belongs to {system} "{known.id}", the config names "{wanted}": '
                 f"put the id back, or point [state] url at the state of that instance"
@@ -106,7 +106,7 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
         return policy
 
     health = Health(log, time.monotonic)
-    observer = Observer(current, baseline.at, log)
+    observer = Observer(current, baseline.at)
     dispatch = Dispatch(om, fsm, current, health, log)
     executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")
     return App(

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -54,9 +55,9 @@ class Timeline:
             for row in rows:
                 self._line("outcome", title, **dict(zip(columns, row, strict=True)))
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
         for column in columns:
-            table.add_column(column)
+            table.add_column(column, no_wrap=column in {"domain order", "work orders"})
         for row in rows:
             table.add_row(*row)
         self._console.print()

@@ -284,7 +284,7 @@ class World:
             self.store.close()
         self.store = Store(self.url, self.time)
         log = logs.get()
-        observer = Observer(lambda: self.policy, NOON, log)
+        observer = Observer(lambda: self.policy, NOON)
         self.health = Health(log, self.time.monotonic)
         dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
         self.intake = Intake(
