@@ -141,10 +141,9 @@ class Snapshots:
         return to_record(found[0]) if len(found) == 1 else None
 
     def below(self, kind: Kind, ids: Iterable[str]) -> list[tuple[Kind, str]]:
-        """The records that name one of `ids` as theirs, as (kind, id)."""
+        """The records that name one of `ids` as theirs, as (kind, id). Reads what is flushed."""
         if kind not in _BELOW:
             return []
-        self.flush()
         return [
             (Kind(row.kind), row.id)
             for part in chunks(ids)

@@ -216,6 +216,13 @@ class TestFacts:
             transaction.record(make.record(DO, "d5", order_line="l1"))
             assert transaction.facts_for(DO, "d5").order == family["o1"]
 
+    def test_a_child_keeps_its_own_line_and_takes_only_what_it_lacks(self, store, make, family):
+        with store.deciding() as transaction:
+            transaction.record(make.record(LINE, "l2"))
+            transaction.record(make.record(DO, "d5", order_line="l2", parent="d1"))
+            facts = transaction.facts_for(DO, "d5")
+        assert (facts.line.id, facts.order) == ("l2", family["o1"])
+
     def test_plan_links_work_orders_and_open_effects(self, store, make, family):
         plan = Plan(
             "d1",
