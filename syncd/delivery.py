@@ -114,7 +114,12 @@ class Delivery:
                 subject=effect.subject,
                 work_order=effect.target if effect.kind is not EffectKind.WRITE_NOTE else "",
                 effect_key=effect.key,
-                data={"attempt": one.claim.attempt, "detail": _detail(outcome)},
+                data={
+                    "kind": effect.kind.value,
+                    "attempt": one.claim.attempt,
+                    "number": _number(outcome),
+                    "detail": _detail(outcome),
+                },
             )
         )
         if isinstance(outcome, Done) and outcome.record is not None:
@@ -156,6 +161,10 @@ def _performed(future: Future[Performed], claim: Claim, log: Log) -> Performed:
     except Exception as error:  # noqa: BLE001 - the one broad except of this lane: no defect may lose an effect
         log.event("delivery.failed", key=claim.effect.key, error=type(error).__name__, exc_info=error)
         return Performed(claim, InDoubt(f"performing it failed: {type(error).__name__}", 60 * RETRY_BASE_S))
+
+
+def _number(outcome: Outcome) -> str:
+    return outcome.record.number if isinstance(outcome, Done) and outcome.record else ""
 
 
 def _detail(outcome: Outcome) -> str:

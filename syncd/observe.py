@@ -58,6 +58,18 @@ class Observer:
             self._link(tx, record, sightings)
         self._decide(tx, before, record, sightings)
 
+    def reread(self, tx: Transaction, record: Record, sightings: Sightings) -> None:
+        """As `observe`, for a record that a person lets out of quarantine: decided about even when nothing changed.
+
+        A defect in a rule leaves a record that is stored and not decided on; then it is reviewed as a whole.
+        """
+        before = tx.snapshot(record.kind, record.id)
+        if before is None or not changes.same(before, record):
+            self.observe(tx, record, sightings)
+        elif tx.release_quarantine(record.kind, record.id):
+            sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
+            self._decide_on((), tx, record, sightings)
+
     def follow_up(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:
         """Notes what links of a subject are not named on it yet."""
         facts = tx.facts_for(kind, subject)
@@ -96,13 +108,19 @@ class Observer:
         if not found:
             return
         sightings.changed += 1
-        tx.remember(_seen(record, found))
+        tx.remember(_seen(before, record, found))
+        self._decide_on(found, tx, record, sightings)
+
+    def _decide_on(
+        self, found: tuple[changes.Change, ...], tx: Transaction, record: Record, sightings: Sightings
+    ) -> None:
+        """What the changes of a record mean for each subject that it concerns. No changes at all means a review."""
         for kind, subject in tx.subjects_of(record.kind, record.id):
             facts = tx.facts_for(kind, subject)
             if facts is None:
                 continue
             try:
-                decision = decisions.decide(found, facts, policy)
+                decision = decisions.decide(found, facts, self._policy())
             except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
                 reason = f"deciding on it failed: {type(error).__name__}"
                 tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
@@ -150,7 +168,7 @@ def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:
     return None
 
 
-def _seen(record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:
+def _seen(before: Record | None, record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:
     return LedgerEntry(
         event="seen",
         subject=record.id,
@@ -160,12 +178,16 @@ def _seen(record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:
             "number": record.number,
             "version": record.version,
             "state": record.state,
+            "label": record.state_label,
+            "was": before.state_label if before else "",
             "changes": [change.what.value for change in found],
+            "fields": sorted({f.name for change in found for f in change.fields} - {"state"}),
         },
     )
 
 
 def _reason(rule: str, fired: bool, text: str) -> str:
+    """One line: a rule that fired begins with "+ ", one that did not with "- ", as `syncd decide` shows them."""
     if not rule:
         return text
-    return f"rule {rule} {'fired' if fired else 'did not fire'}: {text}"
+    return f"{'+' if fired else '-'} {text}"
