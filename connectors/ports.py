@@ -94,6 +94,10 @@ class RemoteSystem(Protocol):
     def settle(self) -> timedelta:
         """How long after a doubtful write a look is believed: longest execution plus index lag."""
 
+    @property
+    def search_lag(self) -> timedelta:
+        """How late a search may show a row that was committed; a read by id shows it at once."""
+
     def start(self) -> None:
         """Resolves state choices and checks that every table and field of the profile is there.
 

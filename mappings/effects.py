@@ -63,6 +63,10 @@ class Effect:
     marker: str = ""
     link: Link | None = None
     """What a settled create stores."""
+    expected_version: int | None = None
+    """For a gate answer: the version of the target that the answer was decided on."""
+    still_closed: tuple[str, ...] = ()
+    """For a gate answer: the work orders that must be closed when it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ Claims come one after the other, each seeing those before it: two of one queue c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -79,7 +79,7 @@ _NEXT = (
         _C.c.first_sent_at,
         _C.c.last_sent_at,
     )
-    .where(*_heads(), _DUE)
+    .where(*_heads(), _DUE, _C.c.system.not_in(bindparam("without", expanding=True)))
     .order_by(_C.c.priority, _C.c.id)
     .limit(bindparam("limit", type_=Integer))
     # a row that is being settled or superseded just now is passed by, never waited for (PostgreSQL)
@@ -117,13 +117,15 @@ def claim(
     lease_s: float,
     *,
     settle_s: Mapping[System, float],
+    without: Collection[System],
     now: datetime,
 ) -> tuple[Claim, ...]:
-    """Takes up to `limit` due heads. Expired leases go into doubt first."""
+    """Takes up to `limit` due heads, none of the systems `without`. Expired leases go into doubt first."""
     _start_again(connection, now)
     expired = list(connection.execute(_EXPIRED, {"now": now}))
     outbox.lose(connection, expired, settle_s, lease_s, now)
-    rows = list(connection.execute(_NEXT, {"now": now, "limit": limit}))
+    values = {"now": now, "limit": limit, "without": [system.value for system in without]}
+    rows = list(connection.execute(_NEXT, values))
     if rows:
         until = now + timedelta(seconds=lease_s)
         connection.execute(_TAKE, {"ids": [row.id for row in rows], "by": owner, "until": until, "now": now})

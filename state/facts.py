@@ -1,6 +1,6 @@
 """Gathers everything that a decision about one domain order may look at, and finds what a record concerns.
 
-Called by `state.transaction`. Six indexed statements at most for a usual record; never decides anything.
+Called by `state.transaction`. Seven indexed statements at most for a usual record; never decides anything.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def facts_for(
         effects=outbox.of_subject(connection, id),
         # without a baseline syncd is responsible for nothing yet
         historic=baseline is None or subject.created_at < baseline.at,
+        wanted_elsewhere=links.wanted_elsewhere(connection, id) if linked else frozenset(),
     )
 
 

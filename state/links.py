@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
+from mappings.changes import default_lifecycles
 from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from state import schema
 from state.snapshots import COLUMNS, to_record
@@ -39,6 +40,18 @@ _SUBJECTS = (
     .select_from(_L.join(_S, _S.c.id == _L.c.domain_order))
     .where(_L.c.work_order == bindparam("work_order"), _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]))
 )
+_OTHER = _L.alias("other")
+_ELSEWHERE = (
+    select(_L.c.work_order, _S.c.kind, _S.c.state)
+    .select_from(
+        _L.join(_OTHER, _OTHER.c.work_order == _L.c.work_order).join(_S, _S.c.id == _OTHER.c.domain_order)
+    )
+    .where(
+        _L.c.domain_order == bindparam("subject"),
+        _OTHER.c.domain_order != bindparam("subject"),
+        _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]),
+    )
+)
 _NOTE = (
     update(_L)
     .where(
@@ -50,6 +63,13 @@ _NOTE = (
 _PLAN = select(_P.c.domain_order, _P.c.table_name, _P.c.table_hash, _P.c.work_orders, _P.c.columns).where(
     _P.c.domain_order == bindparam("subject")
 )
+
+
+def wanted_elsewhere(connection: Connection, subject: str) -> frozenset[str]:
+    """The work orders of a subject that another one, not cancelled itself, is linked to as well."""
+    cancelled = {kind.value: default_lifecycles()[kind].cancelled for kind in SUBJECT_KINDS}
+    rows = connection.execute(_ELSEWHERE, {"subject": subject})
+    return frozenset(row.work_order for row in rows if row.state not in cancelled[row.kind])
 
 
 def add(connection: Connection, link: Link, now: datetime) -> bool:

@@ -123,6 +123,7 @@ def to_effect(data: Mapping[str, Any]) -> Effect:
             "system": System(values["system"]),
             "subject_kind": Kind(values["subject_kind"]),
             "target_kind": Kind(values["target_kind"]),
+            "still_closed": tuple(values.get("still_closed", ())),
         },
         references=references,
         link=None if link is None else Link(**link | {"origin": Origin(link["origin"])}),

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 metadata = MetaData()
@@ -161,6 +161,23 @@ links = Table(
     Column("made_at", Instant, nullable=False),
     Index("links_by_work_order", "work_order"),
 )
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("subject_kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("overridden_by", Text, nullable=False),
+    Column("override_reason", Text, nullable=False),
+    Column("stamp", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("moved_at", Instant, nullable=False),
+    Column("search_from", Instant),
+    Column("retry_after", Instant),
+)
+"""Requests for closure."""
 
 plans = Table(
     "plans",

@@ -6,13 +6,14 @@ committed here; none ever talks to a remote system. Errors of the database leave
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
 
 from mappings.model import Kind, System
-from state import claims, leases, ledger, quarantine, snapshots, summary, watermarks
+from mappings.requests import Request
+from state import claims, leases, ledger, quarantine, requests, snapshots, summary, watermarks
 from state.engine import CLAIMING, LEASING, Database
 from state.leases import run_lock
 from state.migrations import check_revision, create_or_migrate
@@ -122,14 +123,22 @@ class Store:
             return snapshots.known(connection, kind, ids)
 
     def claim(
-        self, owner: str, limit: int, lease_s: float, settle_s: Mapping[System, float] = _NO_SETTLE
+        self,
+        owner: str,
+        limit: int,
+        lease_s: float,
+        settle_s: Mapping[System, float] = _NO_SETTLE,
+        without: Collection[System] = (),
     ) -> tuple[Claim, ...]:
-        """Takes up to `limit` effects that are due, one for each queue at most, for `lease_s` seconds.
+        """Takes up to `limit` effects that are due, one for each queue at most, for `lease_s` seconds; none of the
+        systems `without`.
 
         Leases that have run out go into doubt, to be probed after `settle_s` (another `lease_s` where it says nothing).
         """
         with self._database.writing(CLAIMING) as connection:
-            return claims.claim(connection, owner, limit, lease_s, settle_s=settle_s, now=self._now())
+            return claims.claim(
+                connection, owner, limit, lease_s, settle_s=settle_s, without=without, now=self._now()
+            )
 
     def lose(self, owner_prefix: str, settle_s: Mapping[System, float]) -> int:
         """After a crash: what owners of that prefix had in flight goes into doubt; how many that were.
@@ -163,6 +172,11 @@ class Store:
         """The history of a domain order, an order or a work order, oldest first."""
         with self._database.reading() as connection:
             return ledger.about(connection, id)
+
+    def requests(self) -> tuple[Request, ...]:
+        """The requests for closure that are not over, oldest first."""
+        with self._database.reading() as connection:
+            return requests.every_open(connection)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

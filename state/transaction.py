@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from mappings.effects import Decision
 from mappings.model import Facts, Kind, Link, Record, System
-from state import facts, ledger, links, outbox, quarantine, watermarks
+from mappings.requests import Request
+from state import facts, ledger, links, outbox, quarantine, requests, watermarks
 from state.snapshots import Snapshots
 from state.types import Baseline, Claim, Done, LedgerEntry, Outcome
 
@@ -88,6 +89,22 @@ class Transaction:
         if isinstance(outcome, Done) and outcome.link is not None:
             self.link(outcome.link)
         return True
+
+    def open_request(self, kind: Kind, subject: str, stamp: datetime) -> None:
+        """A domain order asks for closure since the version with this server stamp."""
+        requests.open_request(self._connection, kind, subject, stamp, self._now)
+
+    def request_of(self, subject: str) -> Request | None:
+        """The latest request for closure of a domain order."""
+        return requests.get(self._connection, subject)
+
+    def move_request(self, request: Request) -> bool:
+        """Stores where a request stands now; False when a newer request took its place."""
+        return requests.put(self._connection, request, self._now)
+
+    def end_request(self, subject: str, reason: str) -> bool:
+        """The request was withdrawn or overtaken; False when none was open."""
+        return requests.end(self._connection, subject, reason, self._now)
 
     def retry(self, key: str) -> bool:
         """Lets a parked effect go on, probing first; False when it is not parked."""

@@ -73,7 +73,7 @@ class Daemon:
 
     def _scheduler(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        pool = SchedulerPool(len(FEEDS))
+        pool = SchedulerPool(len(FEEDS) + 1)
         scheduler = BackgroundScheduler(executors={"default": pool}, job_defaults=defaults, timezone=UTC)
         for system in FEEDS:
             scheduler.add_job(
@@ -84,6 +84,9 @@ class Daemon:
                 id=f"intake-{system}",
                 next_run_time=datetime.now(UTC),
             )
+        scheduler.add_job(
+            self._answer_requests, "interval", seconds=min(self._app.poll_interval_s.values()), id="gate"
+        )
         return scheduler
 
     def _take_in(self, system: System) -> None:
@@ -97,6 +100,18 @@ class Daemon:
             self._log.event("intake.failed", system=system, error=type(error).__name__, exc_info=error)
             return
         if changed:
+            self._wake.set()
+
+    def _answer_requests(self) -> None:
+        """One tick of the closure gate."""
+        if self._stopping.is_set():
+            return
+        try:
+            born = answer_requests(self._app)
+        except Exception as error:  # noqa: BLE001 - the one broad except of the gate: the next tick asks again
+            self._log.event("gate.failed", exc_info=error)
+            return
+        if born:
             self._wake.set()
 
     def _deliver(self) -> None:
@@ -120,8 +135,12 @@ class Daemon:
 
 
 def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bool = False) -> bool:
-    """One pass of every feed of a system; True when something was decided. Tells one canonical line unless all is quiet."""
+    """One pass of every feed of a system; True when something was decided. Tells one canonical line unless all is quiet,
+    or an outage goes on that has been told."""
+    if app.health.pause_s(system, "intake") > 0:
+        return False
     started = time.monotonic()
+    news = first
     passes: list[Pass] = []
     error: RemoteError | None = None
     try:
@@ -130,10 +149,10 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
         app.health.worked(system, "intake")
     except RemoteError as failed:
         error = failed
-        app.health.failed(system, "intake", failed)
+        news = app.health.failed(system, "intake", failed) or first
     born = sum(len(p.sightings.born) for p in passes)
     changed = sum(p.sightings.changed for p in passes)
-    if first or changed or born or error:
+    if news or changed or born:
         app.log.event(
             "cycle.finished",
             lane="intake",
@@ -148,6 +167,18 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
             watermark_to={p.kind.value: _stamp(p.watermark_to) for p in passes},
         )
     return born > 0
+
+
+def answer_requests(app: App) -> int:
+    """Looks once at every open request for closure; how many effects that came to."""
+    try:
+        born = app.gate.answer_all()
+    except RemoteError as error:
+        app.health.failed(System(error.system), "gate", error)
+        return 0
+    for system in System:
+        app.health.worked(system, "gate")
+    return born
 
 
 def _run_pass(app: App, kind: Kind, stopping: Callable[[], bool]) -> Pass:
@@ -175,6 +206,7 @@ def once_with(app: App) -> int:
     """One cycle of every lane in this thread."""
     for system in FEEDS:
         take_in(app, system, lambda: False, first=True)
+    answer_requests(app)
     tell_drained(app, app.delivery.drain(lambda: False))
     for error in app.health.down().values():
         if not isinstance(error, Misconfigured):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mappings import decisions
 from mappings.effects import EffectKind
@@ -25,6 +26,7 @@ from state.store import (
     Transaction,
 )
 from syncd.dispatch import RETRY_BASE_S, Dispatch, Performed
+from syncd.gate import request_settled
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 
@@ -33,6 +35,7 @@ _DONE_EVENTS = {
     EffectKind.UPDATE_WORK_ORDER: "work_order.updated",
     EffectKind.CANCEL_WORK_ORDER: "work_order.cancelled",
     EffectKind.WRITE_NOTE: "note.written",
+    EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
 }
 
 
@@ -58,6 +61,7 @@ class Delivery:
         log: Log,
         *,
         executor: Executor,
+        now: Callable[[], datetime],
         owner: str,
         slots: int,
         lease_s: float,
@@ -69,10 +73,13 @@ class Delivery:
         self._policy = policy
         self._log = log
         self._executor = executor
+        self._now = now
         self._owner = owner
         self._slots = slots
         self._lease_s = lease_s
         self._settle_s = settle_s
+        self._doubted: set[str] = set()
+        """Effects whose doubt has been told, so that each is told once."""
 
     def drain(self, stopping: Callable[[], bool]) -> Drained:
         """Performs what is due until nothing is, or until `stopping`; what is in flight then is still settled."""
@@ -81,7 +88,8 @@ class Delivery:
         while True:
             free = self._slots - len(running)
             if free and not stopping():
-                for claim in self._store.claim(self._owner, free, self._lease_s, self._settle_s):
+                paused = self._dispatch.paused()
+                for claim in self._store.claim(self._owner, free, self._lease_s, self._settle_s, paused):
                     running[self._executor.submit(self._dispatch.perform, claim)] = claim
             if not running:
                 return drained
@@ -124,25 +132,32 @@ class Delivery:
         )
         if isinstance(outcome, Done) and outcome.record is not None:
             self._observer.observe(tx, outcome.record, sightings)
+        if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
+            request_settled(tx, effect, outcome, one.refusal, self._now())
         facts = tx.facts_for(effect.subject_kind, effect.subject)
         if facts is None:
             return
         if isinstance(outcome, Done):
             decision = decisions.settled(effect, outcome.record, facts, self._policy())
             self._observer.apply(tx, decision, sightings)
-        elif isinstance(outcome, Parked):
-            reason = one.refusal or outcome.reason
+        elif one.refusal or isinstance(outcome, Parked):
+            reason = one.refusal or _detail(outcome)
             self._observer.apply(tx, decisions.refused(effect, reason, facts, self._policy()), sightings)
 
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome
         log = self._log.bind(key=effect.key, domain_order=effect.subject, attempt=one.claim.attempt)
+        if not isinstance(outcome, InDoubt):
+            self._doubted.discard(effect.key)
         if isinstance(outcome, Done):
             drained.by_kind[effect.kind] = drained.by_kind.get(effect.kind, 0) + 1
             number = outcome.record.number if outcome.record else ""
             log.event(_DONE_EVENTS[effect.kind], target=effect.target, number=number, because=effect.because)
         elif isinstance(outcome, InDoubt):
             drained.doubtful += 1
+            if effect.key in self._doubted:
+                return
+            self._doubted.add(effect.key)
             log.event("effect.doubtful", reason=outcome.reason, probe_in_s=outcome.probe_in_s)
         elif isinstance(outcome, Parked):
             drained.parked += 1

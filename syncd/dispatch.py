@@ -19,18 +19,22 @@ from connectors.errors import (
     Refused,
     RemoteError,
     Unreachable,
+    Unreadable,
 )
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
-from mappings.model import Kind, Record, System
+from mappings.model import Kind, Record, System, record_value
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.health import Health
 from syncd.logs import Log
+from syncd.recheck import Next, Recheck, Verdict
 
 LANE = "delivery"
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
+_OF_ONE_RECORD = (Conflict, Unreadable)
+"""Failures that say nothing about the system: a record moved between look and write, or does not parse just now."""
 DEFER_S = 30.0
 """How long an effect waits that may not be sent in the present state of its domain order."""
 
@@ -42,6 +46,8 @@ class Performed:
     claim: Claim
     outcome: Outcome
     refusal: str = ""
+    healthy: bool = True
+    """Whether it shows that the systems work; not so when a step failed or nobody knows."""
 
 
 class Dispatch:
@@ -60,25 +66,32 @@ class Dispatch:
         self._policy = policy
         self._health = health
         self._log = log
+        self._recheck = Recheck(om, fsm, policy)
         self._steps: Mapping[EffectKind, Callable[[Claim], Performed]] = {
             EffectKind.CREATE_WORK_ORDER: self._create,
             EffectKind.UPDATE_WORK_ORDER: self._update,
             EffectKind.CANCEL_WORK_ORDER: self._cancel,
             EffectKind.WRITE_NOTE: self._note,
+            EffectKind.CLOSE_DOMAIN_ORDER: self._close,
         }
 
     def perform(self, claim: Claim) -> Performed:
         """Does what the claim intends, once, and says how it ended. Raises nothing of the network."""
         effect = claim.effect
-        step = self._steps.get(effect.kind)
-        if step is None:
-            return Performed(claim, Parked(f"this version cannot perform {effect.kind}"))
         try:
-            performed = step(claim)
+            performed = self._steps[effect.kind](claim)
         except RemoteError as error:
-            return Performed(claim, self._failed(claim, error))
-        self._health.worked(effect.system, LANE)
+            return self._failed(claim, error)
+        if performed.healthy:
+            for system in systems_of(effect):
+                self._health.worked(system, LANE)
         return performed
+
+    def paused(self) -> frozenset[System]:
+        """The systems that nothing is to be sent to now. What goes to field service is looked up in order management
+        just before the send, so a pause of that one is a pause of both."""
+        pauses = {system for system in System if self._health.pause_s(system, LANE) > 0}
+        return frozenset(System) if System.ORDER_MANAGEMENT in pauses else frozenset(pauses)
 
     # -- creates ---------------------------------------------------------------------------------------------------
 
@@ -88,17 +101,16 @@ class Dispatch:
             found = self._look(effect.target)
             if found is not None:
                 return Performed(claim, self._adopt(effect, found))
-        hindrance = self._hindrance(effect)
-        if hindrance:
-            again = InDoubt(hindrance, DEFER_S) if claim.probing else NotSent(hindrance, DEFER_S)
-            return Performed(claim, again)
+        overtaken = _unless_send(claim, self._recheck.create(effect))
+        if overtaken is not None:
+            return overtaken
         values, absent = self._resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         try:
             record = self._fsm.create_work_order(effect.target, values)
-        except (Unreachable, Busy) as error:
-            return Performed(claim, self._failed(claim, error))
+        except (Unreachable, Busy):
+            raise
         except RemoteError as error:
             return self._create_answered(claim, error)
         if record.id != effect.target:
@@ -112,7 +124,7 @@ class Dispatch:
         try:
             found = self._look(effect.target)
         except RemoteError as blind:
-            return Performed(claim, self._failed(claim, blind, sent=True))
+            return self._failed(claim, blind, sent=True)
         if found is not None:
             return Performed(claim, self._adopt(effect, found))
         if isinstance(error, Refused):
@@ -121,10 +133,9 @@ class Dispatch:
             reason = f"{error}; the record that holds the id is hidden from our user: check its access rules"
             return Performed(claim, Parked(reason), refusal=reason)
         if isinstance(error, Misconfigured):
-            self._health.failed(effect.system, LANE, error)
-            return Performed(claim, InDoubt(str(error), RETRY_CAP_S))
+            return self._failed(claim, error, sent=True)
         # Not there, and nobody said no: the same id may be sent again at once, a late commit cannot make a second one.
-        return Performed(claim, InDoubt(str(error), _backoff(claim.attempt)))
+        return Performed(claim, InDoubt(str(error), _backoff(claim.attempt)), healthy=False)
 
     def _adopt(self, effect: Effect, found: Record) -> Outcome:
         """A record stands under our id: the create is done; a lost correlation is put back."""
@@ -138,20 +149,6 @@ class Dispatch:
             return self._fsm.read(Kind.WORK_ORDER, id)
         except Missing:
             return None
-
-    def _hindrance(self, effect: Effect) -> str:
-        """Why a create may not go out now, "" when it may: the domain order is read again just before the send.
-
-        A change that this read shows is on its way through the feed too; whatever it means is decided there.
-        """
-        try:
-            subject = self._om.read(effect.subject_kind, effect.subject)
-        except Missing:
-            return "its domain order cannot be read any more"
-        lifecycle = self._policy().lifecycles[subject.kind]
-        if subject.state not in lifecycle.trigger:
-            return f"{subject.number} is now {subject.state_label or subject.state}"
-        return ""
 
     def _resolved(self, effect: Effect) -> tuple[dict[str, str], str]:
         """The values to send with their references looked up in FSM, or why that is impossible."""
@@ -192,8 +189,11 @@ class Dispatch:
         current = self._fsm.read(effect.target_kind, effect.target)
         if current.state in self._terminal():
             return Performed(claim, Overtaken(f"{current.number} is {current.state_label}"))
-        if all(current.get(name) == value for name, value in values.items()):
+        if _says(current, values):
             return Performed(claim, Done(record=current, detail="already so"))
+        overtaken = _unless_send(claim, self._recheck.update(effect))
+        if overtaken is not None:
+            return overtaken
         return self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
 
     def _cancel(self, claim: Claim) -> Performed:
@@ -201,7 +201,26 @@ class Dispatch:
         current = self._fsm.read(effect.target_kind, effect.target)
         if current.state in self._terminal():
             return Performed(claim, Done(record=current, detail=f"already {current.state_label}"))
+        overtaken = _unless_send(claim, self._recheck.cancel(effect))
+        if overtaken is not None:
+            return overtaken
         return self._written(claim, lambda: self._fsm.cancel_work_order(effect.target, effect.text))
+
+    def _close(self, claim: Claim) -> Performed:
+        """A release. A refusal does not park it: the request goes back to held, with OM's reason."""
+        effect = claim.effect
+        current = self._om.read(effect.target_kind, effect.target)
+        if _says(current, effect.values):
+            return Performed(claim, Done(record=current, detail="already so"))
+        overtaken = _unless_send(claim, self._recheck.close(effect))
+        if overtaken is not None:
+            return overtaken
+        performed = self._written(
+            claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values)
+        )
+        if isinstance(performed.outcome, Parked):
+            return Performed(claim, Overtaken(performed.outcome.reason), refusal=performed.refusal)
+        return performed
 
     def _terminal(self) -> frozenset[str]:
         lifecycle = self._policy().lifecycles[Kind.WORK_ORDER]
@@ -226,27 +245,44 @@ class Dispatch:
             return Performed(claim, Parked(str(error)), refusal=error.reason)
         except Doubtful as error:
             settle = self._remote(claim.effect.system).settle.total_seconds()
-            return Performed(claim, InDoubt(str(error), settle))
+            return Performed(claim, InDoubt(str(error), settle), healthy=False)
         return Performed(claim, Done(record=record))
 
     # -- what failures mean ----------------------------------------------------------------------------------------
 
-    def _failed(self, claim: Claim, error: RemoteError, *, sent: bool = False) -> Outcome:
-        """The outcome of a step that never got to its write, or whose look at the result failed (`sent`)."""
-        wait = _backoff(claim.attempt)
-        if isinstance(error, Busy) and error.retry_after is not None:
-            wait = max(wait, error.retry_after)
+    def _failed(self, claim: Claim, error: RemoteError, *, sent: bool = False) -> Performed:
+        """What came of a step that never got to its write, or whose look at the result failed (`sent`).
+
+        How long a system that failed is left alone is the business of `health`; here one effect waits for its turn.
+        """
         if isinstance(error, Missing):
-            return Parked(str(error))
-        if isinstance(error, Misconfigured):
+            return Performed(claim, Parked(str(error)))
+        wait = _backoff(claim.attempt)
+        if isinstance(error, _OF_ONE_RECORD):
             wait = RETRY_CAP_S
-        self._health.failed(_at_fault(claim.effect, error), LANE, error)
-        if sent or claim.probing:
-            return InDoubt(str(error), wait)
-        return NotSent(str(error), wait)
+        else:
+            self._health.failed(_at_fault(claim.effect, error), LANE, error)
+        outcome = InDoubt(str(error), wait) if sent or claim.probing else NotSent(str(error), wait)
+        return Performed(claim, outcome, healthy=False)
 
     def _remote(self, system: System) -> RemoteSystem:
         return self._om if system is System.ORDER_MANAGEMENT else self._fsm
+
+
+def _unless_send(claim: Claim, verdict: Verdict) -> Performed | None:
+    """What a last look that says anything but "send" makes of a claim."""
+    if verdict.next is Next.SEND:
+        return None
+    if verdict.next is Next.WAIT:
+        wait = InDoubt(verdict.reason, DEFER_S) if claim.probing else NotSent(verdict.reason, DEFER_S)
+        return Performed(claim, wait)
+    refusal = verdict.reason if verdict.next is Next.REFUSE else ""
+    return Performed(claim, Overtaken(verdict.reason), refusal=refusal)
+
+
+def _says(record: Record, values: Mapping[str, str]) -> bool:
+    """Whether a record has these values already; "state" is given by its canonical name."""
+    return all(record_value(record, name) == value for name, value in values.items())
 
 
 def _created(effect: Effect, record: Record) -> Done:
@@ -254,6 +290,11 @@ def _created(effect: Effect, record: Record) -> Done:
     if link is not None and record.id != link.work_order:
         link = replace(link, work_order=record.id)
     return Done(record=record, link=link)
+
+
+def systems_of(effect: Effect) -> tuple[System, ...]:
+    """What a performed effect has spoken to: a create reads its domain order in OM before it writes to FSM."""
+    return tuple(System) if effect.kind is EffectKind.CREATE_WORK_ORDER else (effect.system,)
 
 
 def _at_fault(effect: Effect, error: RemoteError) -> System:

@@ -140,6 +140,21 @@ _BUSINESS = (
         "work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"
     ),
     _event("note.written", "info", "A work note was written.", "number target because"),
+    _event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
+    _event(
+        "closure.releasing",
+        "info",
+        "A request for closure may pass; the release is in the outbox.",
+        "number because",
+    ),
+    _event("closure.released", "info", "A domain order was released for closure.", "number target because"),
+    _event(
+        "closure.violated",
+        "error",
+        "A work order opened in the window between the last look and the closure; a person must decide.",
+        "number next",
+    ),
+    _event("closure.overridden", "warning", "A person released a request against the gate.", "number reason"),
 )
 
 _EFFECTS = (
@@ -192,13 +207,13 @@ _REMOTES = (
         "remote.misconfigured",
         "error",
         "Nothing will work until a person changes something; the lanes pause.",
-        "error detail next",
+        "error detail retry_in_s next",
     ),
     _event(
         "feed.filter_ignored",
         "error",
         "The server returned rows that do not match the query; the feed is stopped.",
-        "error detail next",
+        "error detail retry_in_s next",
     ),
     _event(
         "identity.changed",
@@ -221,6 +236,7 @@ _DEFECTS = (
         "Unexpected failure of intake; the page is not stored.",
         "error detail trace",
     ),
+    _event("gate.failed", "error", "Unexpected failure of the closure gate.", "error detail trace"),
     _event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
     _event(
         "library.logged", "warning", "A library had something to say.", "logger message error detail trace"

@@ -1,6 +1,7 @@
-"""How the two systems are doing: one event when one fails, one when it is back, silence in between.
+"""How the two systems are doing: one event when one fails, one when it is back, silence and a pause in between.
 
-Fed by every lane, asked by `status` and the daemon's canonical lines. Thread-safe; keeps no history.
+Fed by every lane, asked by the lanes before they go on, by `status` and by the one-shot cycle. Thread-safe; keeps no
+history.
 """
 
 from __future__ import annotations
@@ -9,50 +10,96 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.errors import FilterIgnored, Misconfigured, RemoteError
+from connectors.errors import Busy, FilterIgnored, Misconfigured, RemoteError
 from mappings.model import System
 from syncd.logs import Log
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(slots=True)
 class _Outage:
     since: float
     error: RemoteError
-    failures: int = 1
+    until: float
+    """When the lane may try again."""
+    failures: int = 0
+    pauses: int = 0
 
 
 class Health:
-    """`monotonic` gives seconds. Kept per system and lane, told per system: one lane may work while another cannot."""
+    """`monotonic` gives seconds. Kept per system and lane, told per system: one lane may work while another cannot.
 
-    def __init__(self, log: Log, monotonic: Callable[[], float]) -> None:
+    A lane that failed pauses: `FIRST_PAUSE_S`, doubled each time up to `longest_pause_s`; as long as the system asks for
+    where it does; the longest where a person has to change something.
+    """
+
+    def __init__(
+        self, log: Log, monotonic: Callable[[], float], *, longest_pause_s: float = LONGEST_PAUSE_S
+    ) -> None:
         self._log = log
         self._monotonic = monotonic
+        self._longest_pause_s = longest_pause_s
         self._lock = threading.Lock()
         self._outages: dict[tuple[System, str], _Outage] = {}
 
-    def failed(self, system: System, lane: str, error: RemoteError) -> None:
-        """A step of `lane` against `system` failed. Told once per outage, and again when its kind changes."""
+    def failed(self, system: System, lane: str, error: RemoteError) -> bool:
+        """A step of `lane` against `system` failed. Told once per outage, and again when its kind changes: then True."""
         with self._lock:
+            now = self._monotonic()
             known = any(type(o.error) is type(error) for (s, _), o in self._outages.items() if s is system)
-            outage = self._outages.setdefault((system, lane), _Outage(self._monotonic(), error, 0))
+            outage = self._outages.setdefault((system, lane), _Outage(now, error, now))
             outage.error = error
             outage.failures += 1
+            if now >= outage.until:  # several workers that fail together are one failure
+                outage.until = now + self._pause_after(error, outage.pauses)
+                outage.pauses += 1
+            retry_in_s = round(outage.until - now, 1)
         if not known:
-            self._log.event(_name(error), system=system, error=type(error).__name__, detail=str(error))
+            self._log.event(
+                _name(error),
+                system=system,
+                error=type(error).__name__,
+                detail=str(error),
+                retry_in_s=retry_in_s,
+            )
+        return not known
 
     def worked(self, system: System, lane: str) -> None:
-        """A step of `lane` against `system` succeeded. The recovery is told when no lane fails any more."""
+        """A step of `lane` against `system` succeeded. The recovery is told when no lane fails any more; until then the
+        others may try at once, unless the system asked them to wait."""
         with self._lock:
+            now = self._monotonic()
             outage = self._outages.pop((system, lane), None)
-            rest = any(s is system for s, _ in self._outages)
+            rest = [o for (s, _), o in self._outages.items() if s is system]
+            if outage is not None:
+                for other in rest:
+                    other.until = other.until if isinstance(other.error, Busy) else now
+                    other.since = min(other.since, outage.since)
+                    other.failures += outage.failures
         if outage is not None and not rest:
-            length = round(self._monotonic() - outage.since, 1)
+            length = round(now - outage.since, 1)
             self._log.event("remote.recovered", system=system, outage_s=length, failures=outage.failures)
+
+    def pause_s(self, system: System, lane: str) -> float:
+        """How long `lane` must wait before it tries `system` again; 0 when it may go on."""
+        with self._lock:
+            outage = self._outages.get((system, lane))
+            return max(0.0, outage.until - self._monotonic()) if outage else 0.0
 
     def down(self) -> dict[System, RemoteError]:
         """The systems against which a lane's last step failed, and how."""
         with self._lock:
             return {system: outage.error for (system, _), outage in sorted(self._outages.items())}
+
+    def _pause_after(self, error: RemoteError, pauses: int) -> float:
+        if isinstance(error, Misconfigured):
+            return self._longest_pause_s
+        pause = min(self._longest_pause_s, FIRST_PAUSE_S * 2.0 ** min(pauses, 20))
+        if isinstance(error, Busy) and error.retry_after is not None:
+            return max(pause, error.retry_after)
+        return pause
 
 
 def _name(error: RemoteError) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from mappings import changes, decisions
 from mappings.effects import Decision
 from mappings.model import SUBJECT_KINDS, Kind, Record
+from mappings.requests import RequestStatus, asks
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
 
@@ -56,6 +57,7 @@ class Observer:
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
         if record.kind is Kind.WORK_ORDER:
             self._link(tx, record, sightings)
+        _keep_request(tx, record, self._policy())
         self._decide(tx, before, record, sightings)
 
     def reread(self, tx: Transaction, record: Record, sightings: Sightings) -> None:
@@ -166,6 +168,24 @@ def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:
         if found is not None:
             return found
     return None
+
+
+def _keep_request(tx: Transaction, record: Record, policy: decisions.Policy) -> None:
+    """Opens or ends the request for closure that a sighting of a domain order shows."""
+    marker = policy.closure_marker
+    if marker is None or record.kind is not Kind.DOMAIN_ORDER:
+        return
+    request = tx.request_of(record.id)
+    is_open = request is not None and request.status is not RequestStatus.OVER
+    answered = request is not None and request.status in (RequestStatus.RELEASING, RequestStatus.RELEASED)
+    if record.state in policy.lifecycles[record.kind].ended:
+        if is_open and not answered:  # an answered one is looked at once more by the gate
+            tx.end_request(record.id, f"the domain order is {record.state_label or record.state}")
+    elif not asks(record, marker):
+        if is_open and not answered:
+            tx.end_request(record.id, "withdrawn")
+    elif not is_open:
+        tx.open_request(record.kind, record.id, record.updated_at)
 
 
 def _seen(before: Record | None, record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:

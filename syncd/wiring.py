@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.auth import Auth, Basic, OAuth
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
 from connectors.registry import ConnectionSettings, build_field_service, build_order_management
+from mappings.closure import ClosureSettings
 from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
 from mappings.ponr import Mode
@@ -22,6 +23,7 @@ from state.store import Baseline, Identity, StateError, Store, create_or_migrate
 from syncd.config import Config, Secret, SystemSection
 from syncd.delivery import Delivery
 from syncd.dispatch import Dispatch
+from syncd.gate import Gate
 from syncd.health import Health
 from syncd.intake import FEEDS, Intake
 from syncd.logs import Log
@@ -42,6 +44,7 @@ class App:
     health: Health
     intake: Intake
     delivery: Delivery
+    gate: Gate
     executor: ThreadPoolExecutor
     workers: int
     drain_timeout_s: float
@@ -64,6 +67,10 @@ DAEMON_OWNER = "run:"
 """Prefix of the owner of a daemon's claims; one-shot verbs have their own, so that a start does not take theirs."""
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def new_run() -> str:
     """A name for this process in logs, ledger and claims."""
     return uuid.uuid4().hex[:8]
@@ -71,7 +78,7 @@ def new_run() -> str:
 
 def build(config: Config, log: Log, *, run: str, owner_prefix: str) -> App:
     """Raises `NotReady`, or a `StateError`; sends nothing yet."""
-    store = Store(config.state.connect_url(), lambda: datetime.now(UTC), run)
+    store = Store(config.state.connect_url(), _now, run)
     try:
         return _assemble(config, log, store, f"{owner_prefix}{run}", _baseline(store, config, log))
     except BaseException:
@@ -129,11 +136,13 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
             current,
             log,
             executor=executor,
+            now=_now,
             owner=owner,
             slots=config.daemon.workers,
             lease_s=config.daemon.lease.total_seconds(),
             settle_s={system: remote.settle.total_seconds() for system, remote in systems.items()},
         ),
+        gate=Gate(om, fsm, store, observer, policy=current, now=_now, log=log),
         executor=executor,
         workers=config.daemon.workers,
         drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
@@ -187,11 +196,22 @@ def policy_of(config: Config) -> Policy:
         lifecycles=config.lifecycles,
         field_map=config.field_map,
         links=LinkSettings(config.links.field, config.links.match),
+        closure=closure_of(config),
         ponr_mode=Mode(config.rules.ponr),
         after_ponr_cancel=config.rules.after_ponr_cancel,
         adopted=config.rules.adopted,
         shared_instance=config.rules.shared_instance,
         note_limit=config.notes.limit,
+    )
+
+
+def closure_of(config: Config) -> ClosureSettings:
+    """The gate's part of a config; without a marker there is no gate."""
+    section = config.settings.closure
+    return ClosureSettings(
+        marker=(section.field, section.value) if section.field else None,
+        no_work_orders=section.no_work_orders,
+        release=section.release,
     )
 
 
@@ -211,9 +231,9 @@ def initialise(config: Config, from_: datetime | None, history: timedelta | None
     at = from_ or now
     url = config.state.connect_url()
     create_or_migrate(url)
-    store = Store(url, lambda: datetime.now(UTC))
+    store = Store(url, _now)
     try:
-        baseline = Baseline(at, datetime.now(UTC))
+        baseline = Baseline(at, _now())
         identities = {
             system: Identity(system, config.system(system).id, config.system(system).url) for system in System
         }

@@ -59,6 +59,7 @@ class ServiceNowSystem:
         self.granule = profile.granule
         self.overlap = profile.overlap if overlap is None else overlap
         self.settle = profile.settle if settle is None else settle
+        self.search_lag = profile.search_lag
         self._profile = profile
         self._api = api
         self._retries = retries

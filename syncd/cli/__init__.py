@@ -26,6 +26,9 @@ VERBS = {
         "decide": "ask the decision tables about one record, and why",
         "config": "show the config in force, its schema, or an example",
     },
+    "Decide": {
+        "gate": "show what asks to be closed, release it on a person's word",
+    },
     "Keep": {
         "state": "begin or migrate the state",
     },

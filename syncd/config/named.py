@@ -52,6 +52,7 @@ def look_up(tree: Tree, base: Path) -> Named:
     named.findings += _field_findings(tree, named.profiles)
     named.findings += _link_findings(tree, named.profiles)
     named.findings += _state_findings(tree, named.profiles)
+    named.findings += _closure_findings(tree, named.profiles)
     return named
 
 
@@ -244,6 +245,26 @@ def _link_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[F
         yield (
             ("links", "field"),
             f'"field" in [links]: a work order has no field "{name}"{did_you_mean(name, fields)}',
+        )
+
+
+def _closure_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
+    section, om = _section(tree, "closure"), profiles.get(System.ORDER_MANAGEMENT)
+    if om is None:
+        return
+    known = om.logical_fields(Kind.DOMAIN_ORDER)
+    release = _section(section, "release")
+    field = section.get("field")
+    for path, name in [(("field",), field), *((("release", name), name) for name in release)]:
+        if isinstance(name, str) and name and name not in known:
+            hint = did_you_mean(name, known)
+            yield ("closure", *path), f'a domain order has no field "{name}", named in [closure]{hint}'
+    state = release.get("state")
+    if isinstance(state, str) and state not in om.states(Kind.DOMAIN_ORDER):
+        hint = did_you_mean(state, om.states(Kind.DOMAIN_ORDER))
+        yield (
+            ("closure", "release", "state"),
+            f'unknown state "{state}" of a domain order in [closure.release]{hint}',
         )
 
 

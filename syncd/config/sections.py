@@ -195,6 +195,29 @@ class RulesSection(Section):
     )
 
 
+class ClosureSection(Section):
+    """The closure gate: a domain order that asks to be closed is released when none of its work orders is open.
+
+    An administrator adds the marker in order management: a field of the domain order that a form or a flow sets to a
+    value (the packaged profile maps `closure_request` to the column `u_closure_request`). Without `field` there is no gate.
+    """
+
+    field: str = Field(
+        default="",
+        max_length=200,
+        description='logical field of the domain order that asks for closure; "" for no gate',
+        examples=["closure_request"],
+    )
+    value: Name = Field(default="requested", description="what that field says when closure is asked for")
+    release: Mapping[str, str] = Field(
+        default_factory=lambda: {"state": "closed_complete"},
+        description="what is written on release: the state, or a field that the fulfilment flow waits for; {} for a note only",
+    )
+    no_work_orders: Literal["release", "hold"] = Field(
+        default="release", description="what happens to a domain order that has no work orders"
+    )
+
+
 class NotesSection(Section):
     """Work notes that syncd writes to domain orders and order tasks."""
 
@@ -250,6 +273,7 @@ class Settings(Section):
     work_order_fields: Mapping[str, FieldSource]
     links: LinksSection
     rules: RulesSection
+    closure: ClosureSection
     notes: NotesSection
     daemon: DaemonSection
     log: LogSection
@@ -261,6 +285,7 @@ OPTIONAL: Mapping[str, Mapping[str, object]] = {
     "work_order_fields": DEFAULT_FIELDS,
     "links": {},
     "rules": {},
+    "closure": {},
     "notes": {},
     "daemon": {},
     "log": {},

@@ -84,6 +84,7 @@ class FakeSystem:
     granule = timedelta(seconds=1)
     overlap = timedelta(seconds=60)
     settle = timedelta(seconds=90)
+    search_lag = timedelta(seconds=5)
 
     def __init__(self, id: str, time: Time) -> None:
         self.id = id
@@ -302,6 +303,7 @@ class World:
             lambda: self.policy,
             log,
             executor=Inline(),
+            now=self.time,
             owner=f"run:{self.lives}",
             slots=2,
             lease_s=60,

@@ -1,0 +1,257 @@
+"""The closure gate's lane: answers requests for closure with evidence that is read now, from both systems.
+
+Called by `daemon` after intake. Reads remote records first, then decides in one transaction on them and on what the state
+knows; the release itself goes through the outbox, and `dispatch` looks once more before it sends. After a release the
+work orders are looked at again: the window between two systems without a common transaction is detected, not excluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from connectors.errors import Missing
+from connectors.ports import FieldService, OrderManagement
+from mappings.closure import Evidence, Hold, Release, SubjectEvidence, is_closed
+from mappings.decisions import Policy
+from mappings.effects import Effect, EffectKind
+from mappings.model import Facts, Kind, Record, System
+from mappings.requests import Request, RequestStatus, answered, is_final, judged
+from state.store import Done, Outcome, Overtaken, QuarantinedRecord, Store, Transaction
+from syncd.intake import FEEDS
+from syncd.logs import Log
+from syncd.observe import Observer, Sightings
+
+WRITES_TO_FSM = frozenset(
+    {EffectKind.CREATE_WORK_ORDER, EffectKind.UPDATE_WORK_ORDER, EffectKind.CANCEL_WORK_ORDER}
+)
+ABOVE = ("order_line", "order")
+REFUSED_RETRY_S = 300.0
+"""How long a request rests after OM refused its closure; a change of the request itself asks again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What both systems showed for one request, read by id and by search, before the transaction."""
+
+    subject: Record
+    above: Mapping[str, Record]
+    """Line and order, by field name."""
+    work_orders: Mapping[str, Record]
+    found: Mapping[str, tuple[Record, ...]]
+    """By subject: the work orders that name it in the field by which people link theirs."""
+
+
+class Gate:
+    """Answers what is asked. Stateless but for what it is given; one caller at a time."""
+
+    def __init__(
+        self,
+        om: OrderManagement,
+        fsm: FieldService,
+        store: Store,
+        observer: Observer,
+        *,
+        policy: Callable[[], Policy],
+        now: Callable[[], datetime],
+        log: Log,
+    ) -> None:
+        self._om = om
+        self._fsm = fsm
+        self._store = store
+        self._observer = observer
+        self._policy = policy
+        self._now = now
+        self._log = log
+
+    def answer_all(self) -> int:
+        """Looks at every open request once; how many effects that came to. Raises the connectors' errors."""
+        return sum(self._step(request) for request in self._store.requests())
+
+    def _step(self, request: Request) -> int:
+        if request.status is RequestStatus.RELEASING:
+            return 0
+        if request.status is RequestStatus.RELEASED:
+            return self._look_back(request)
+        if request.retry_after is not None and self._now() < request.retry_after:
+            return 0
+        return self._answer(request)
+
+    # -- the answer ------------------------------------------------------------------------------------------------
+
+    def _answer(self, request: Request) -> int:
+        if request.search_from is None:
+            request = replace(request, search_from=self._fsm.server_time())
+        with self._store.deciding() as tx:
+            if not tx.move_request(request):
+                return 0
+            facts = _all_facts(tx, request)
+        look = self._look(request, facts)
+        sightings = Sightings()
+        with self._store.deciding() as tx:
+            if look is None:
+                tx.end_request(request.subject, "the domain order cannot be read any more")
+                return 0
+            self._observe(tx, look, sightings)
+            self._decide(tx, request, look, sightings)
+        sightings.tell(self._log)
+        return len(sightings.born)
+
+    def _look(self, request: Request, facts: list[Facts]) -> Look | None:
+        try:
+            subject = self._om.read(request.subject_kind, request.subject)
+        except Missing:
+            return None
+        above = {}
+        for field in ABOVE:
+            kind, id = subject.parents().get(field, (None, ""))
+            for record in self._om.read_many(kind, [id]) if kind else ():
+                above[field] = record
+        linked = sorted({link.work_order for one in facts for link in one.links})
+        settings = self._policy().links
+        found = {
+            one.subject.id: self._fsm.find(
+                Kind.WORK_ORDER, settings.field, _named(one.subject, settings.match)
+            )
+            for one in facts
+        }
+        work_orders = self._fsm.read_many(Kind.WORK_ORDER, linked)
+        return Look(subject, above, {record.id: record for record in work_orders}, found)
+
+    def _observe(self, tx: Transaction, look: Look, sightings: Sightings) -> None:
+        """What was read by id is a sighting like any other."""
+        hand_made = [record for some in look.found.values() for record in some]
+        for record in (*look.above.values(), look.subject, *look.work_orders.values(), *hand_made):
+            self._observer.observe(tx, record, sightings, by_id=True)
+
+    def _decide(self, tx: Transaction, request: Request, look: Look, sightings: Sightings) -> None:
+        current = tx.request_of(request.subject)
+        if current is None or current.stamp != request.stamp or current.status is RequestStatus.OVER:
+            return  # withdrawn by what was just observed, or asked anew
+        policy = self._policy()
+        facts = _all_facts(tx, request)
+        evidence = self._evidence(request, look, facts)
+        verdict = judged(current, evidence, policy)
+        if not is_final(verdict):
+            assert isinstance(verdict, Hold)
+            tx.move_request(replace(current, reasons=verdict.reasons))
+            return
+        decision = answered(current, verdict, evidence, facts[0], policy)
+        self._observer.apply(tx, decision, sightings)
+        reasons = verdict.reasons if isinstance(verdict, Hold) else ()
+        status = _status_after(verdict, policy)
+        if status is not current.status or reasons != current.reasons:
+            name = "closure.held" if isinstance(verdict, Hold) else "closure.releasing"
+            number = look.subject.number
+            sightings.add(name, domain_order=request.subject, number=number, because=list(reasons))
+        tx.move_request(replace(current, status=status, reasons=reasons, retry_after=None))
+
+    def _evidence(self, request: Request, look: Look, facts: list[Facts]) -> Evidence:
+        subjects = [
+            SubjectEvidence(
+                record=look.subject if one.subject.id == look.subject.id else one.subject,
+                plan=one.plan,
+                links=one.links,
+                found=look.found.get(one.subject.id, ()),
+                historic=one.historic,
+            )
+            for one in facts
+        ]
+        known = {one.subject.id for one in facts} | {record.id for record in look.above.values()}
+        linked = {link.work_order for one in facts for link in one.links}
+        return Evidence(
+            subjects=tuple(subjects),
+            order=look.above.get("order"),
+            line=look.above.get("order_line"),
+            work_orders={id: look.work_orders[id] for id in sorted(linked & look.work_orders.keys())},
+            intake_current=self._intake_current(request),
+            search_settled=self._search_settled(request),
+            unsettled=tuple(
+                f"{effect.kind.replace('_', ' ')} ({effect.status.replace('_', ' ')})"
+                for one in facts
+                for effect in one.effects
+                if effect.kind in WRITES_TO_FSM
+            ),
+            quarantined=tuple(_concerning(self._store.quarantined(), known | linked)),
+        )
+
+    def _intake_current(self, request: Request) -> bool:
+        """Every OM feed was read to its end after the request, so that tasks and children made before it are known."""
+        passed = [self._store.watermark(kind.value) for kind in FEEDS[System.ORDER_MANAGEMENT]]
+        return all(
+            mark is not None and mark.passed_until is not None and mark.passed_until > request.stamp
+            for mark in passed
+        )
+
+    def _search_settled(self, request: Request) -> bool:
+        """A pass over FSM began after the request was seen, plus what a search may lag behind."""
+        mark = self._store.watermark(Kind.WORK_ORDER.value)
+        if mark is None or mark.passed_until is None or request.search_from is None:
+            return False
+        return mark.passed_until >= request.search_from + self._fsm.search_lag
+
+    # -- after the release -----------------------------------------------------------------------------------------
+
+    def _look_back(self, request: Request) -> int:
+        """One more look at the work orders of a released request: what opened in the window is told, loudly."""
+        with self._store.deciding() as tx:
+            facts = _all_facts(tx, request)
+        linked = sorted({link.work_order for one in facts for link in one.links})
+        work_orders = self._fsm.read_many(Kind.WORK_ORDER, linked)
+        closed = self._policy().lifecycles[Kind.WORK_ORDER].closed
+        opened = [record for record in work_orders if not is_closed(record, closed)]
+        sightings = Sightings()
+        with self._store.deciding() as tx:
+            for record in work_orders:
+                self._observer.observe(tx, record, sightings, by_id=True)
+            tx.end_request(request.subject, "released")
+            for record in opened:
+                sightings.add(
+                    "closure.violated",
+                    domain_order=request.subject,
+                    work_order=record.id,
+                    number=record.number,
+                )
+        sightings.tell(self._log)
+        return len(sightings.born)
+
+
+def request_settled(tx: Transaction, effect: Effect, outcome: Outcome, refusal: str, now: datetime) -> None:
+    """What became of a release moves its request on. Called by `delivery` in the settling transaction."""
+    request = tx.request_of(effect.subject)
+    if request is None or request.status is not RequestStatus.RELEASING:
+        return
+    if isinstance(outcome, Done):
+        tx.move_request(replace(request, status=RequestStatus.RELEASED))
+    elif refusal:
+        again = now + timedelta(seconds=REFUSED_RETRY_S)
+        reasons = (f"order management refused the closure: {refusal}",)
+        tx.move_request(replace(request, status=RequestStatus.HELD, reasons=reasons, retry_after=again))
+    elif isinstance(outcome, Overtaken):
+        tx.move_request(replace(request, status=RequestStatus.WAITING))
+
+
+def _all_facts(tx: Transaction, request: Request) -> list[Facts]:
+    """The domain order first, then its order tasks and child domain orders."""
+    subjects = tx.subjects_of(request.subject_kind, request.subject)
+    rest = [one for one in subjects if one[1] != request.subject]
+    facts = [tx.facts_for(kind, id) for kind, id in [(request.subject_kind, request.subject), *rest]]
+    return [one for one in facts if one is not None]
+
+
+def _named(subject: Record, match: str) -> str:
+    return subject.id if match == "id" else subject.number
+
+
+def _concerning(quarantined: Iterable[QuarantinedRecord], ids: set[str]) -> Iterable[str]:
+    """Records in quarantine that are one of these, or whose raw text names one of them."""
+    for one in quarantined:
+        if one.id in ids or any(id in one.body for id in ids):
+            yield f"{one.kind.replace('_', ' ')} {one.id}".strip()
+
+
+def _status_after(verdict: Release | Hold, policy: Policy) -> RequestStatus:
+    if isinstance(verdict, Hold):
+        return RequestStatus.HELD
+    return RequestStatus.RELEASING if policy.closure.release else RequestStatus.RELEASED

@@ -1,0 +1,122 @@
+"""The last look before a write that cannot be taken back: does what was decided still hold, by what OM and FSM say now?
+
+Called by `dispatch` on the worker that is about to send. Reads by id, decides nothing new: whatever a look shows is on its
+way through the feeds too, and what it means is decided there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connectors.errors import Missing
+from connectors.ports import FieldService, OrderManagement
+from mappings import ponr
+from mappings.closure import is_closed
+from mappings.decisions import Policy
+from mappings.effects import Effect
+from mappings.model import Kind, Record
+from mappings.requests import asks
+
+
+class Next(StrEnum):
+    """What to do with the write."""
+
+    SEND = "send"
+    WAIT = "wait"
+    """Not now; the state of the order may change back."""
+    GIVE_UP = "give_up"
+    """Overtaken for good; the feeds bring what made it so."""
+    REFUSE = "refuse"
+    """Overtaken for good, and a person is told why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    next: Next
+    reason: str = ""
+
+
+SEND = Verdict(Next.SEND)
+PONR_REACHED = "the point of no return was reached before the change could be sent; please check it"
+
+
+class Recheck:
+    """Looks again, just before the send."""
+
+    def __init__(self, om: OrderManagement, fsm: FieldService, policy: Callable[[], Policy]) -> None:
+        self._om = om
+        self._fsm = fsm
+        self._policy = policy
+
+    def create(self, effect: Effect) -> Verdict:
+        """The domain order must still be in a state in which work orders are created."""
+        subject = self._subject(effect)
+        if subject is None:
+            return Verdict(Next.WAIT, "its domain order cannot be read any more")
+        if subject.state not in self._policy().lifecycles[subject.kind].trigger:
+            return Verdict(Next.WAIT, f"{subject.number} is now {subject.state_label or subject.state}")
+        return SEND
+
+    def update(self, effect: Effect) -> Verdict:
+        """Nothing is amended while the order is held, nor (strict) past the point of no return."""
+        subject = self._subject(effect)
+        if subject is None:
+            return Verdict(Next.WAIT, "its domain order cannot be read any more")
+        policy = self._policy()
+        if subject.state in policy.lifecycles[subject.kind].held:
+            return Verdict(Next.WAIT, f"{subject.number} is held")
+        if policy.ponr_mode is ponr.Mode.STRICT and any(
+            record.is_true("ponr") for record in self._above(subject)
+        ):
+            return Verdict(Next.REFUSE, PONR_REACHED)
+        return SEND
+
+    def cancel(self, effect: Effect) -> Verdict:
+        """The cancellation must still stand."""
+        subject = self._subject(effect)
+        if subject is None:
+            return Verdict(Next.WAIT, "its domain order cannot be read any more")
+        lifecycles = self._policy().lifecycles
+        if any(r.state in lifecycles[r.kind].cancelled for r in (subject, *self._above(subject))):
+            return SEND
+        return Verdict(Next.GIVE_UP, f"{subject.number} is not cancelled any more")
+
+    def close(self, effect: Effect) -> Verdict:
+        """The request must still stand, on the same version, and every work order must still be closed."""
+        subject = self._subject(effect)
+        if subject is None:
+            return Verdict(Next.GIVE_UP, "the domain order cannot be read any more")
+        policy = self._policy()
+        if policy.closure_marker is None or not asks(subject, policy.closure_marker):
+            return Verdict(Next.GIVE_UP, f"{subject.number} does not ask for closure any more")
+        if effect.expected_version is not None and subject.version != effect.expected_version:
+            return Verdict(Next.GIVE_UP, f"{subject.number} has changed since the answer")
+        seen = {record.id: record for record in self._fsm.read_many(Kind.WORK_ORDER, effect.still_closed)}
+        closed = policy.lifecycles[Kind.WORK_ORDER].closed
+        for id in effect.still_closed:
+            if id not in seen or not is_closed(seen[id], closed):
+                return Verdict(
+                    Next.GIVE_UP, f"work order {seen[id].number if id in seen else id} is not closed"
+                )
+        return SEND
+
+    def _subject(self, effect: Effect) -> Record | None:
+        try:
+            return self._om.read(effect.subject_kind, effect.subject)
+        except Missing:
+            return None
+
+    def _above(self, subject: Record) -> list[Record]:
+        """What the subject stands with: its domain order for an order task, its line and its order."""
+        found: list[Record] = []
+        node = subject
+        if node.kind is Kind.ORDER_TASK:
+            found += self._om.read_many(Kind.DOMAIN_ORDER, [node.get("domain_order")])
+            node = found[0] if found else node
+        for field in ("order_line", "order"):
+            parent = node.parents().get(field)
+            if parent is not None:
+                found += self._om.read_many(parent[0], [parent[1]])
+        return found

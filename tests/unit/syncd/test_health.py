@@ -1,0 +1,132 @@
+"""Health tells an outage once, its end once, and how long a lane pauses in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connectors.errors import Busy, Misconfigured, Unreachable
+from mappings.model import System
+from syncd import logs
+from syncd.health import Health
+
+OM, FSM = System.ORDER_MANAGEMENT, System.FIELD_SERVICE
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def health(time: Time) -> Health:
+    return Health(logs.get(), time, longest_pause_s=60)
+
+
+@pytest.fixture
+def events() -> Iterator[list[dict[str, Any]]]:
+    with logs.captured() as seen:
+        yield seen
+
+
+def names(events: list[dict[str, Any]]) -> list[str]:
+    return [event["event"] for event in events]
+
+
+def test_an_outage_is_told_once_and_its_end_with_its_length(health, time, events):
+    for _ in range(5):
+        health.failed(FSM, "intake", Unreachable("no connection"))
+        time.now += 2
+    health.worked(FSM, "intake")
+    health.worked(FSM, "intake")
+    assert names(events) == ["remote.unavailable", "remote.recovered"]
+    assert (events[1]["outage_s"], events[1]["failures"]) == (10.0, 5)
+
+
+def test_an_outage_that_changes_its_kind_is_told_again(health, events):
+    assert health.failed(FSM, "intake", Unreachable("no connection")) is True
+    assert health.failed(FSM, "intake", Unreachable("no connection")) is False
+    assert health.failed(FSM, "intake", Misconfigured("401")) is True
+    assert names(events) == ["remote.unavailable", "remote.misconfigured"]
+
+
+def test_two_lanes_are_one_outage_from_the_first_failure_to_the_last(health, time, events):
+    health.failed(FSM, "intake", Unreachable("down"))
+    time.now += 5
+    health.failed(FSM, "delivery", Unreachable("down"))
+    health.worked(FSM, "intake")
+    assert names(events) == ["remote.unavailable"]
+    time.now += 5
+    health.worked(FSM, "delivery")
+    assert events[-1] == {**events[-1], "event": "remote.recovered", "outage_s": 10.0, "failures": 2}
+
+
+def test_systems_are_told_apart(health, events):
+    health.failed(FSM, "intake", Unreachable("down"))
+    health.failed(OM, "intake", Unreachable("down"))
+    health.worked(OM, "intake")
+    assert [(e["event"], e["system"]) for e in events[1:]] == [
+        ("remote.unavailable", OM),
+        ("remote.recovered", OM),
+    ]
+    assert set(health.down()) == {FSM}
+
+
+def test_pauses_double_up_to_the_longest(health, time):
+    pauses = []
+    for _ in range(9):
+        health.failed(FSM, "intake", Unreachable("down"))
+        pauses.append(health.pause_s(FSM, "intake"))
+        time.now += pauses[-1]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_workers_that_fail_together_pause_once(health):
+    for _ in range(4):
+        health.failed(FSM, "delivery", Unreachable("down"))
+    assert health.pause_s(FSM, "delivery") == 1
+
+
+def test_a_lane_that_works_has_no_pause(health):
+    health.failed(FSM, "delivery", Unreachable("down"))
+    assert health.pause_s(FSM, "intake") == 0
+    health.worked(FSM, "delivery")
+    assert health.pause_s(FSM, "delivery") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "pause"),
+    [
+        pytest.param(Busy("429", retry_after=7), 7, id="as long as the system asks for"),
+        pytest.param(Busy("429", retry_after=300), 300, id="however long"),
+        pytest.param(Busy("429"), 1, id="it did not say"),
+        pytest.param(Misconfigured("401"), 60, id="a person must act"),
+    ],
+)
+def test_the_kind_of_failure_decides_the_pause(health, error, pause):
+    health.failed(FSM, "delivery", error)
+    assert health.pause_s(FSM, "delivery") == pause
+
+
+def test_a_lane_that_recovers_lets_the_others_try_at_once(health):
+    health.failed(FSM, "delivery", Misconfigured("401"))
+    health.failed(FSM, "intake", Misconfigured("401"))
+    health.worked(FSM, "intake")
+    assert health.pause_s(FSM, "delivery") == 0
+
+
+def test_a_lane_that_was_asked_to_wait_waits_whatever_the_others_do(health):
+    health.failed(FSM, "delivery", Busy("429", retry_after=30))
+    health.failed(FSM, "intake", Unreachable("down"))
+    health.worked(FSM, "intake")
+    assert health.pause_s(FSM, "delivery") == 30
