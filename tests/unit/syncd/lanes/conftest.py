@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mappings.decisions import LinkSettings, Policy
 
 from connectors.errors import Missing, RemoteError
 from connectors.ports import Cursor, Note, Page, Position, UnreadableRecord
 from mappings.changes import default_lifecycles
 from mappings.decision_table import DecisionTable
+from mappings.decisions import LinkSettings, Policy
 from mappings.field_map import FieldMap, FieldRule
 from mappings.model import Kind, Record, System
 from mappings.table_file import parse_table
@@ -23,6 +23,7 @@ from state.store import Baseline, Identity, Store, create_or_migrate
 from syncd import logs
 from syncd.delivery import Delivery, Drained
 from syncd.dispatch import Dispatch
+from syncd.gate import Gate
 from syncd.health import Health
 from syncd.intake import FEEDS, Intake, Pass
 from syncd.observe import Observer
@@ -174,7 +175,8 @@ class FakeSystem:
     def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:
             before = self.read(kind, id)
-            return self.put(kind, before.number, values.get("state", before.state), **values)
+            fields = {name: value for name, value in values.items() if name != "state"}
+            return self.put(kind, before.number, values.get("state", before.state), **fields)
 
         return self._maybe_fail("update", act)
 
@@ -310,6 +312,10 @@ class World:
             settle_s={system: remote.settle.total_seconds() for system, remote in self.systems.items()},
         )
 
+        self.gate = Gate(
+            self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
+        )
+
     def take_in(self, *kinds: Kind) -> list[Pass]:
         """One pass of each feed."""
         every = [kind for kinds in FEEDS.values() for kind in kinds]
@@ -322,6 +328,7 @@ class World:
         """Cycles with time passing, until whatever was going to happen has happened."""
         for _ in range(rounds):
             self.take_in()
+            self.gate.answer_all()
             self.deliver()
             self.time.pass_(100)
 
