@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, literal_column, select, union_all
 
 from state import schema
+from state.snapshots import chunks
 from state.types import LedgerEntry
 
 _T = schema.ledger
@@ -21,7 +23,7 @@ _ABOUT = (
         _T.c.id.in_(
             union_all(
                 *(
-                    select(_T.c.id).where(about == bindparam("id"), about != _NOTHING)
+                    select(_T.c.id).where(about.in_(bindparam("ids", expanding=True)), about != _NOTHING)
                     for about in (_T.c.subject, _T.c.order_id, _T.c.work_order)
                 )
             )
@@ -51,17 +53,27 @@ def remember(connection: Connection, entries: Iterable[LedgerEntry], run: str, n
 
 def about(connection: Connection, id: str) -> tuple[LedgerEntry, ...]:
     """What concerns a domain order, an order or a work order, in the order in which it happened."""
-    rows = connection.execute(_ABOUT, {"id": id})
-    return tuple(
-        LedgerEntry(
-            event=row.event,
-            subject=row.subject,
-            order=row.order_id,
-            work_order=row.work_order,
-            effect_key=row.effect_key,
-            data=row.data,
-            at=row.at,
-            run=row.run,
-        )
-        for row in rows
+    return about_any(connection, [id])
+
+
+def about_any(connection: Connection, ids: Iterable[str]) -> tuple[LedgerEntry, ...]:
+    """What concerns any of these records, each entry once, in the order in which it happened."""
+    rows = {row.id: row for part in chunks(dict.fromkeys(ids)) for row in _about(connection, part)}
+    return tuple(_to_entry(rows[id]) for id in sorted(rows))
+
+
+def _about(connection: Connection, ids: list[str]) -> Iterable[Any]:
+    return connection.execute(_ABOUT, {"ids": ids})
+
+
+def _to_entry(row: Any) -> LedgerEntry:
+    return LedgerEntry(
+        event=row.event,
+        subject=row.subject,
+        order=row.order_id,
+        work_order=row.work_order,
+        effect_key=row.effect_key,
+        data=row.data,
+        at=row.at,
+        run=row.run,
     )

@@ -62,6 +62,12 @@ def release(connection: Connection, kind: Kind, id: str) -> bool:
     return connection.execute(gone).rowcount == 1
 
 
+def forget(connection: Connection, kind: Kind, key: str) -> bool:
+    """A person puts a record away; says whether it was there."""
+    gone = delete(_T).where(_T.c.kind == kind.value, _T.c.key == key)
+    return connection.execute(gone).rowcount == 1
+
+
 def count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(_T)) or 0
 
@@ -81,6 +87,7 @@ def every(connection: Connection) -> tuple[QuarantinedRecord, ...]:
             first_seen_at=row.first_seen_at,
             last_seen_at=row.last_seen_at,
             times=row.times,
+            key=row.key,
         )
         for row in rows
     )

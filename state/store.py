@@ -15,6 +15,7 @@ from mappings.model import Kind, System
 from mappings.requests import Request
 from state import claims, leases, ledger, quarantine, requests, snapshots, summary, watermarks
 from state.engine import CLAIMING, LEASING, Database
+from state.history import History
 from state.leases import run_lock
 from state.migrations import check_revision, create_or_migrate
 from state.transaction import Transaction
@@ -36,6 +37,7 @@ from state.types import (
     StateMissing,
     StateNewer,
     StateOutdated,
+    StoredEffect,
     Summary,
     Watermark,
 )
@@ -45,6 +47,7 @@ __all__ = [
     "Baseline",
     "Claim",
     "Done",
+    "History",
     "Identity",
     "InDoubt",
     "LedgerEntry",
@@ -60,6 +63,7 @@ __all__ = [
     "StateNewer",
     "StateOutdated",
     "Store",
+    "StoredEffect",
     "Summary",
     "Transaction",
     "Watermark",
@@ -177,6 +181,12 @@ class Store:
         """The requests for closure that are not over, oldest first."""
         with self._database.reading() as connection:
             return requests.every_open(connection)
+
+    @contextmanager
+    def history(self) -> Iterator[History]:
+        """Everything that is kept, for who looks back: `explain` and `quarantine`."""
+        with self._database.reading() as connection:
+            yield History(connection, self._now())
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

@@ -145,6 +145,10 @@ class Transaction:
         """The record became readable; says whether it was in quarantine."""
         return quarantine.release(self._connection, kind, id)
 
+    def forget_quarantined(self, kind: Kind, key: str) -> bool:
+        """A person puts a record away, by its kind and key; says whether it was there. Its feed may bring it again."""
+        return quarantine.forget(self._connection, kind, key)
+
     def remember(self, entry: LedgerEntry) -> None:
         """Appends to the ledger."""
         self._entries.append(entry)

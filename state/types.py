@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mappings.effects import Effect
-from mappings.model import Kind, Link, Record, System
+from mappings.model import EffectStatus, Kind, Link, Record, System
 
 
 class StateError(Exception):
@@ -148,6 +148,29 @@ class QuarantinedRecord:
     first_seen_at: datetime
     last_seen_at: datetime
     times: int
+    key: str = ""
+    """What tells it from the others of its kind, also where no id could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEffect:
+    """An effect as the outbox keeps it, with its times.
+
+    `moved_at` is when it came into `status`. `not_before` is when it may be sent or looked for again, `lease_until` when
+    one in flight is given up, `settled_at` when a done or superseded one came to rest.
+    """
+
+    effect: Effect
+    status: EffectStatus
+    attempts: int
+    reason: str
+    born_at: datetime
+    moved_at: datetime
+    first_sent_at: datetime | None
+    last_sent_at: datetime | None
+    not_before: datetime | None
+    lease_until: datetime | None
+    settled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

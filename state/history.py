@@ -1,0 +1,123 @@
+"""Looking back: what is kept of a record, its effects and its past, all within one reading transaction.
+
+Made by `state.store.Store.history` for `explain` and `quarantine`. Only reads; decides nothing and takes no locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from mappings.model import EffectStatus, Facts, Kind, Record
+from state import facts, ledger, outbox, quarantine, schema, watermarks
+from state.snapshots import COLUMNS, Snapshots, chunks, to_record
+from state.types import Baseline, LedgerEntry, QuarantinedRecord, StoredEffect, Watermark
+
+_S = schema.snapshots
+_O = schema.outbox
+_KINDS = [kind.value for kind in Kind]
+_OPEN = outbox.words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
+
+# two statements: with an OR, SQLite would read the whole table
+_BY_ID, _BY_NUMBER = (
+    select(*COLUMNS).where(_S.c.kind.in_(_KINDS), column == bindparam("name"))
+    for column in (_S.c.id, _S.c.number)
+)
+_EFFECTS = select(
+    _O.c.id,
+    _O.c.effect,
+    _O.c.status,
+    _O.c.attempts,
+    _O.c.reason,
+    _O.c.born_at,
+    _O.c.moved_at,
+    _O.c.first_sent_at,
+    _O.c.last_sent_at,
+    _O.c.not_before,
+    _O.c.lease_until,
+    _O.c.settled_at,
+)
+_BY_KEY = _EFFECTS.where(_O.c.key.in_(bindparam("keys", expanding=True)))
+_OPEN_OF = _EFFECTS.where(_O.c.subject == bindparam("subject"), _O.c.status.in_(_OPEN))
+_PARKED = _EFFECTS.where(_O.c.status.in_(_OPEN), _O.c.status == EffectStatus.PARKED.value).order_by(_O.c.id)
+
+
+class History:
+    """Belongs to one thread, and ends with its `history` block."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._snapshots = Snapshots(connection, now)
+
+    def baseline(self) -> Baseline | None:
+        return watermarks.baseline(self._connection)
+
+    def watermark(self, feed: str) -> Watermark | None:
+        return watermarks.watermark(self._connection, feed)
+
+    def named(self, name: str) -> tuple[Record, ...]:
+        """The records of any kind that have this id, or that people know by this number."""
+        rows = [row for one in (_BY_ID, _BY_NUMBER) for row in self._connection.execute(one, {"name": name})]
+        found = {(record.kind, record.id): record for record in map(to_record, rows)}
+        return tuple(found[key] for key in sorted(found))
+
+    def record(self, kind: Kind, id: str) -> Record | None:
+        """The record as last seen."""
+        return self._snapshots.get(kind, id)
+
+    def subjects_of(self, kind: Kind, id: str) -> tuple[tuple[Kind, str], ...]:
+        """The domain orders and order tasks that a record concerns, sorted."""
+        return facts.subjects_of(self._connection, self._snapshots, kind, id)
+
+    def facts_for(self, kind: Kind, id: str) -> Facts | None:
+        """What a decision about a domain order or order task would look at now."""
+        return facts.facts_for(self._connection, self._snapshots, self.baseline(), kind, id)
+
+    def entries(self, ids: Iterable[str]) -> tuple[LedgerEntry, ...]:
+        """The history of several records, each entry once, oldest first."""
+        return ledger.about_any(self._connection, ids)
+
+    def effects_of(self, subject: str) -> tuple[StoredEffect, ...]:
+        """Every effect of a domain order that the ledger still knows, and every open one, in order of birth."""
+        keys = {key for entry in ledger.about(self._connection, subject) for key in _keys(entry)}
+        rows = {row.id: row for row in self._connection.execute(_OPEN_OF, {"subject": subject})}
+        for part in chunks(sorted(keys)):
+            rows |= {row.id: row for row in self._connection.execute(_BY_KEY, {"keys": part})}
+        stored = [_to_stored(rows[id]) for id in sorted(rows)]
+        return tuple(one for one in stored if one.effect.subject == subject)
+
+    def effect(self, key: str) -> StoredEffect | None:
+        row = self._connection.execute(_BY_KEY, {"keys": [key]}).first()
+        return None if row is None else _to_stored(row)
+
+    def parked(self) -> tuple[StoredEffect, ...]:
+        """The effects that wait for a person, oldest first."""
+        return tuple(_to_stored(row) for row in self._connection.execute(_PARKED))
+
+    def quarantined(self) -> tuple[QuarantinedRecord, ...]:
+        """The records that could not be read, oldest first."""
+        return quarantine.every(self._connection)
+
+
+def _keys(entry: LedgerEntry) -> set[str]:
+    named = [entry.data.get(list_) for list_ in ("effects", "superseded")]
+    return {entry.effect_key, *(str(key) for keys in named if isinstance(keys, list) for key in keys)} - {""}
+
+
+def _to_stored(row: Any) -> StoredEffect:
+    return StoredEffect(
+        effect=outbox.to_effect(row.effect),
+        status=EffectStatus(row.status),
+        attempts=row.attempts,
+        reason=row.reason,
+        born_at=row.born_at,
+        moved_at=row.moved_at,
+        first_sent_at=row.first_sent_at,
+        last_sent_at=row.last_sent_at,
+        not_before=row.not_before,
+        lease_until=row.lease_until,
+        settled_at=row.settled_at,
+    )
