@@ -70,6 +70,5 @@ def _coming(facts: Facts) -> Iterator[Target]:
 
 
 def unsettled(facts: Facts, kind: EffectKind) -> Iterator[KnownEffect]:
-    """Known effects of one kind that are neither done nor superseded."""
-    over = (EffectStatus.DONE, EffectStatus.SUPERSEDED)
-    return (effect for effect in facts.effects if effect.kind == kind and effect.status not in over)
+    """The effects of one kind; facts hold only those that are neither done nor superseded."""
+    return (effect for effect in facts.effects if effect.kind == kind)

@@ -112,6 +112,14 @@ def test_values_of_the_plan_stay_in_force(make):
     assert _amended(make, before, after, facts).effects == ()
 
 
+def test_only_the_work_orders_that_differ_are_updated(make):
+    before = make.order()
+    after = make.later(before, priority="1")
+    plan = make.plan(make.planned(priority="2"), make.planned(slot=2))
+    facts = _facts(make, after, plan=plan, links=(make.link(), make.link("wo2", slot=2)))
+    assert [effect.target for effect in _amended(make, before, after, facts).effects] == ["wo2"]
+
+
 def test_a_link_that_the_plan_does_not_know_follows_the_field_map(make):
     before = make.order()
     after = make.later(before, priority="1")

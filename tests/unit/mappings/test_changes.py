@@ -90,9 +90,10 @@ def test_a_closure_request_that_stands_at_first_sight_counts(make):
         ("", "true", "in_progress", [What.CLOSURE_REQUESTED]),
         ("true", "", "in_progress", [What.CLOSURE_WITHDRAWN]),
         ("true", "true", "in_progress", []),
+        ("", "", "in_progress", []),
         ("true", "", "closed_complete", [What.STATUS_CHANGED, What.CLOSED]),
     ],
-    ids=["asked", "withdrawn", "still asked", "granted"],
+    ids=["asked", "withdrawn", "still asked", "never asked", "granted"],
 )
 def test_the_closure_marker_is_no_amendment(make, old, new, state, expected):
     before = make.domain_order(closure_request=old)

@@ -175,6 +175,15 @@ def test_the_config_says_what_happens_without_any_work_order(make, sound, settin
     assert _answer(sound, replace(SETTINGS, no_work_orders=setting)) == Release()
 
 
+def test_a_work_order_made_by_hand_is_a_work_order(make, sound):
+    settings_ = replace(SETTINGS, no_work_orders="hold")
+    by_hand = make.work_order("hand", "closed_complete")
+    nothing = replace(
+        _with_subject(sound, plan=replace(make.plan(), work_orders=()), links=()), work_orders={}
+    )
+    assert _answer(_with_subject(nothing, found=(by_hand,)), settings_) == Release()
+
+
 def test_closed_means_closed_and_inactive(make):
     assert is_closed(make.work_order(state="closed_complete", active="false"), CLOSED)
     assert is_closed(make.work_order(state="canceled"), CLOSED)

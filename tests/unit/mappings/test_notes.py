@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -156,7 +157,6 @@ def test_the_wording(text, said):
 
 
 def test_a_record_without_number_or_label_is_named_by_what_it_has(make):
-    from dataclasses import replace
-
     bare = replace(make.work_order(), number="", state_label="")
     assert notes.named(bare, "") == Named("wo1", "", "assigned")
+    assert notes.named(make.work_order(), "Repair") == Named("WO1", "Repair", "Assigned")

@@ -65,6 +65,13 @@ def test_under_all_nothing_is_covered_but_duplicates_are_named(make):
     )
 
 
+def test_rules_that_create_different_work_orders_are_no_duplicates(make):
+    table = make.table(
+        make.rule("a", action="add"), make.rule("b", slots=2, action="add"), hit_policy="all", default=CREATE
+    )
+    assert prove(table) == ()
+
+
 def test_a_table_without_a_default_row_is_told_so(make):
     assert prove(make.table(make.rule(action="add"))) == (NO_DEFAULT,)
 

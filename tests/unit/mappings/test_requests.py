@@ -1,0 +1,113 @@
+"""What answering a request for closure writes: a release with what must still hold, or one note that names what is open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from mappings.closure import ClosureSettings, Evidence, Hold, Release, SubjectEvidence
+from mappings.decisions import Policy
+from mappings.effects import EffectKind
+from mappings.model import Facts, Kind
+from mappings.requests import Request, answered, asks, is_final, judged
+
+STAMP = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
+REQUEST = Request(Kind.DOMAIN_ORDER, "do1", STAMP)
+MARKER = ("closure_request", "requested")
+POLICY = Policy("om", closure=ClosureSettings(marker=MARKER, release={"state": "closed_complete"}))
+
+
+@pytest.fixture
+def asking(make):
+    return make.domain_order(closure_request="requested")
+
+
+@pytest.fixture
+def evidence(make, asking):
+    work_order = make.record(Kind.WORK_ORDER, "wo1", "closed_complete")
+    return Evidence(
+        subjects=(SubjectEvidence(asking, None, historic=True),),
+        order=make.order(),
+        line=make.line(),
+        work_orders={"wo1": work_order},
+        intake_current=True,
+        search_settled=True,
+        unsettled=(),
+        quarantined=(),
+    )
+
+
+@pytest.fixture
+def facts(asking, evidence):
+    return Facts(subject=asking, work_orders=tuple(evidence.work_orders.values()))
+
+
+def test_the_key_is_the_domain_order_and_the_stamp_of_the_request():
+    assert REQUEST.key == "do1:20260601T123000"
+
+
+def test_nothing_open_is_a_release(evidence):
+    assert judged(REQUEST, evidence, POLICY) == Release()
+
+
+def test_an_open_work_order_is_a_hold(make, evidence):
+    evidence = replace(evidence, work_orders={"wo1": make.record(Kind.WORK_ORDER, "wo1", "assigned")})
+    assert judged(REQUEST, evidence, POLICY) == Hold(("work order WO1 is Assigned",))
+
+
+def test_a_persons_word_releases_whatever_is_open(make, evidence):
+    evidence = replace(evidence, work_orders={"wo1": make.record(Kind.WORK_ORDER, "wo1", "assigned")})
+    overridden = replace(REQUEST, overridden_by="A. Meier", override_reason="returned")
+    assert judged(overridden, evidence, POLICY) == Release()
+
+
+@pytest.mark.parametrize("missing", ["intake_current", "search_settled"])
+def test_a_hold_that_waits_for_its_own_look_is_not_final(evidence, missing):
+    verdict = judged(REQUEST, replace(evidence, **{missing: False}), POLICY)
+    assert isinstance(verdict, Hold)
+    assert not is_final(verdict)
+
+
+def test_releases_and_other_holds_are_final():
+    assert is_final(Release())
+    assert is_final(Hold(("work order WO1 is Assigned",)))
+
+
+def test_a_hold_is_one_note_with_each_reason(evidence, facts):
+    decision = answered(REQUEST, Hold(("work order WO1 is Assigned",)), evidence, facts, POLICY)
+    (note,) = decision.effects
+    assert note.kind is EffectKind.WRITE_NOTE
+    assert note.key == "held:do1:20260601T123000"
+    assert "work order WO1 is Assigned" in note.text
+
+
+def test_a_release_writes_the_fields_of_the_config_on_the_version_it_was_decided_on(evidence, facts):
+    (effect,) = answered(REQUEST, Release(), evidence, facts, POLICY).effects
+    assert effect.kind is EffectKind.CLOSE_DOMAIN_ORDER
+    assert effect.values == {"state": "closed_complete"}
+    assert effect.expected_version == evidence.subjects[0].record.version
+    assert effect.still_closed == ("wo1",)
+
+
+def test_an_overridden_release_names_the_person_and_demands_nothing_of_work_orders(evidence, facts):
+    overridden = replace(REQUEST, overridden_by="A. Meier", override_reason="returned")
+    (effect,) = answered(overridden, Release(), evidence, facts, POLICY).effects
+    assert effect.because == "released by A. Meier: returned"
+    assert effect.still_closed == ()
+
+
+def test_a_release_by_note_only_writes_a_note(evidence, facts):
+    policy = Policy("om", closure=ClosureSettings(marker=MARKER))
+    (note,) = answered(REQUEST, Release(), evidence, facts, policy).effects
+    assert note.kind is EffectKind.WRITE_NOTE
+    assert "WO1" in note.text
+
+
+@pytest.mark.parametrize(
+    ("marker", "expected"),
+    [(MARKER, True), (("closure_request", "other"), False), (("state", "in_progress"), True)],
+)
+def test_a_record_asks_by_its_marker_field_or_its_state(asking, marker, expected):
+    assert asks(asking, marker) is expected
