@@ -14,7 +14,7 @@ from datetime import datetime
 
 from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
 from mappings.decisions import LinkSettings, link_for
-from mappings.model import Kind, Record, System
+from mappings.model import SUBJECT_KINDS, Kind, Record, System
 from state.store import Store, Transaction
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -64,6 +64,9 @@ class Intake:
         self._log = log
         self._page_size = page_size
         self._links = links
+        # A record in quarantine without a body was readable: a rule failed on it, and only a change or a person helps.
+        self._garbled = {(one.kind, one.id or one.body) for one in store.quarantined() if one.body}
+        self._hidden: dict[Kind, int] = {}
 
     def run_pass(self, kind: Kind) -> Pass:
         """One whole pass of a feed. Raises the connectors' errors; what was committed before stays."""
@@ -89,15 +92,15 @@ class Intake:
         page = remote.changes_since(current.kind, current.position, self._page_size[current.kind.system])
         upper = current.upper or page.asked_at
         above = self._fetch_missing(page)
-        over = page.next is None or _last_stamp(page, upper) > upper
+        over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
         mark = self._watermark(page, upper, remote)
         with self._store.deciding() as tx:
             _preload(tx, (*above, *page.records))
-            for record in above:
-                self._observer.observe(tx, record, sightings, by_id=True)
-            for record in page.records:
+            # Not `by_id`: another poller may have stored a newer version since we read these.
+            for record in (*above, *page.records):
                 self._observer.observe(tx, record, sightings)
+            self._release(tx, page, sightings)
             for bad in page.unreadable:
                 tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
             if mark is not None or over:
@@ -107,6 +110,8 @@ class Intake:
         self._account(current, page, sightings, mark)
         if page.next is not None:
             current.position = page.next
+        if over:
+            self._finish(current)
         return not over
 
     def take_record(self, kind: Kind, id: str) -> None:
@@ -120,7 +125,7 @@ class Intake:
         with self._store.deciding() as tx:
             _preload(tx, (*above, record))
             for one in above:
-                self._observer.observe(tx, one, sightings, by_id=True)
+                self._observer.observe(tx, one, sightings)
             self._observer.reread(tx, record, sightings)
         sightings.tell(self._log)
 
@@ -140,23 +145,44 @@ class Intake:
         total.changed += sightings.changed
         total.born += sightings.born
         sightings.tell(self._log)
+        self._garbled -= {(record.kind, record.id) for record in page.records}
+        # Rows near the watermark are read again by each pass: what is wrong with them is told once.
         for bad in page.unreadable:
-            self._log.event(
-                "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason
-            )
-        if page.hidden:
-            self._log.event("rows.hidden", feed=current.kind, rows=page.hidden)
+            name = (bad.kind, bad.id or bad.body)
+            if name not in self._garbled:
+                self._garbled.add(name)
+                self._log.event(
+                    "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason
+                )
+
+    def _finish(self, current: Pass) -> None:
+        if current.hidden not in (0, self._hidden.get(current.kind)):
+            self._log.event("rows.hidden", feed=current.kind, rows=current.hidden)
+        self._hidden[current.kind] = current.hidden
 
     @staticmethod
     def _watermark(page: Page, upper: datetime, remote: RemoteSystem) -> Cursor | None:
-        """min(last row seen, T0 - one granule): a row that commits while we read may carry any stamp after that."""
-        stamps = [Cursor(r.updated_at, r.id) for r in page.records]
-        stamps += [Cursor(bad.stamp, bad.id) for bad in page.unreadable if bad.stamp is not None]
-        if not stamps:
+        """min(how far the feed was read, T0 - one granule): a row that commits while we read may carry any stamp after that.
+
+        Where rows follow, the place of the next page says how far, never the newest stamp: a row that changed while the
+        server was reading shows its new stamp at its old place, and what lies between the two was not read.
+        """
+        places = [Cursor(r.updated_at, r.id) for r in page.records]
+        places += [Cursor(bad.stamp, bad.id) for bad in page.unreadable if bad.stamp is not None]
+        if not places:
             return None
+        behind = max(places) if page.next is None else page.next.after
+        if page.next is not None and behind.stamp >= page.asked_at:
+            return None  # no row of the page is older than the question: nobody knows what place they were read at
         cap = upper - remote.granule
-        last = max(stamps)
-        return last if last.stamp <= cap else Cursor(cap)
+        return behind if behind.stamp <= cap else Cursor(cap)
+
+    def _release(self, tx: Transaction, page: Page, sightings: Sightings) -> None:
+        """Records that are readable again although they never changed; `observe` drops those unseen."""
+        for record in page.records:
+            garbled = (record.kind, record.id) in self._garbled
+            if garbled and tx.release_quarantine(record.kind, record.id):
+                sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
 
     def _fetch_missing(self, page: Page) -> list[Record]:
         """Records above those of the page that the state does not know, read by id now, topmost first.
@@ -183,19 +209,18 @@ class Intake:
         for record in records:
             for kind, id in record.parents().values():
                 wanted[kind].add(id)
-            if record.kind is Kind.WORK_ORDER:
-                wanted[Kind.DOMAIN_ORDER] |= self._claimed(record)
+            for id in self._claimed(record):
+                for kind in SUBJECT_KINDS:
+                    wanted[kind].add(id)
         return wanted
 
-    def _claimed(self, work_order: Record) -> set[str]:
-        """The subject that a work order names by id, unless it is an order task that we know.
-
-        An unknown one is looked for among domain orders; the feed brings order tasks before their work orders.
-        """
-        claim = link_for(work_order, self._links)
-        if claim is None or claim.match != "id" or self._store.known(Kind.ORDER_TASK, [claim.value]):
+    def _claimed(self, record: Record) -> set[str]:
+        """The subject that a work order names by id, unless we know it. Its kind is not told: each is looked for."""
+        claim = link_for(record, self._links) if record.kind is Kind.WORK_ORDER else None
+        if claim is None or claim.match != "id":
             return set()
-        return {claim.value}
+        known = any(self._store.known(kind, [claim.value]) for kind in SUBJECT_KINDS)
+        return set() if known else {claim.value}
 
     def _unknown(self, wanted: dict[Kind, set[str]], here: set[tuple[Kind, str]]) -> dict[Kind, set[str]]:
         unknown: dict[Kind, set[str]] = {}
@@ -218,7 +243,3 @@ def _preload(tx: Transaction, records: Sequence[Record]) -> None:
 
 def _iso(stamp: datetime | None) -> str:
     return stamp.isoformat() if stamp else ""
-
-
-def _last_stamp(page: Page, otherwise: datetime) -> datetime:
-    return max((r.updated_at for r in page.records), default=otherwise)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mappings import changes, decisions
 from mappings.effects import Decision
-from mappings.model import SUBJECT_KINDS, Kind, Record
+from mappings.model import SUBJECT_KINDS, Kind, Origin, Record
 from mappings.requests import RequestStatus, asks
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
@@ -50,6 +50,8 @@ class Observer:
         """Stores `record` and applies what its change decides. Equal or older content decides nothing."""
         before = tx.snapshot(record.kind, record.id)
         if before is not None and changes.same(before, record):
+            if record.kind is Kind.WORK_ORDER:
+                self._link_again(tx, record, sightings)
             return
         if not tx.record(record, by_id=by_id):
             return
@@ -131,6 +133,12 @@ class Observer:
                 )
                 continue
             self.apply(tx, decision, sightings)
+
+    def _link_again(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
+        """A work order made by hand may have been seen before its subject was."""
+        claim = decisions.link_for(work_order, self._policy().links)
+        if claim is not None and claim.origin is Origin.ADOPTED:
+            self._link(tx, work_order, sightings)
 
     def _link(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
         """Links a work order to the subject that its own fields name, and notes what is not noted there yet."""
