@@ -112,7 +112,7 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
     def current() -> Policy:
         return policy
 
-    health = Health(log, time.monotonic)
+    health = Health(log, time.monotonic, longest_pause_s=config.daemon.longest_pause.total_seconds())
     observer = Observer(current, baseline.at)
     dispatch = Dispatch(om, fsm, current, health, log)
     executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")

@@ -237,6 +237,10 @@ class DaemonSection(Section):
         default=timedelta(seconds=60),
         description="how long one effect is claimed before another worker may take it over",
     )
+    longest_pause: Annotated[Duration, between("1s", "1h")] = Field(
+        default=timedelta(seconds=60),
+        description="longest wait before a system that failed is asked again, unless it names a longer one itself",
+    )
 
 
 class LogSection(Section):
