@@ -243,7 +243,8 @@ class Dispatch:
             record = write()
         except Refused as error:
             return Performed(claim, Parked(str(error)), refusal=error.reason)
-        except Doubtful as error:
+        except (Doubtful, Conflict) as error:
+            # A conflict may be the echo of our own first try: look again before anything else is sent.
             settle = self._remote(claim.effect.system).settle.total_seconds()
             return Performed(claim, InDoubt(str(error), settle), healthy=False)
         return Performed(claim, Done(record=record))
@@ -257,11 +258,9 @@ class Dispatch:
         """
         if isinstance(error, Missing):
             return Performed(claim, Parked(str(error)))
-        wait = _backoff(claim.attempt)
-        if isinstance(error, _OF_ONE_RECORD):
-            wait = RETRY_CAP_S
-        else:
+        if not isinstance(error, Unreadable):  # one record that does not parse says nothing about the system
             self._health.failed(_at_fault(claim.effect, error), LANE, error)
+        wait = _backoff(claim.attempt)
         outcome = InDoubt(str(error), wait) if sent or claim.probing else NotSent(str(error), wait)
         return Performed(claim, outcome, healthy=False)
 

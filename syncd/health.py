@@ -16,6 +16,7 @@ from syncd.logs import Log
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+_FORBIDDEN = 403
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class Health:
             return {system: outage.error for (system, _), outage in sorted(self._outages.items())}
 
     def _pause_after(self, error: RemoteError, pauses: int) -> float:
-        if isinstance(error, Misconfigured):
+        if isinstance(error, Misconfigured) and error.status != _FORBIDDEN:  # which may concern one record only
             return self._longest_pause_s
         pause = min(self._longest_pause_s, FIRST_PAUSE_S * 2.0 ** min(pauses, 20))
         if isinstance(error, Busy) and error.retry_after is not None:

@@ -110,7 +110,8 @@ def test_a_lane_that_works_has_no_pause(health):
         pytest.param(Busy("429", retry_after=7), 7, id="as long as the system asks for"),
         pytest.param(Busy("429", retry_after=300), 300, id="however long"),
         pytest.param(Busy("429"), 1, id="it did not say"),
-        pytest.param(Misconfigured("401"), 60, id="a person must act"),
+        pytest.param(Misconfigured("401", status=401), 60, id="a person must act"),
+        pytest.param(Misconfigured("403", status=403), 1, id="access to one record"),
     ],
 )
 def test_the_kind_of_failure_decides_the_pause(health, error, pause):
