@@ -166,8 +166,6 @@ def _settings(section: SystemSection) -> ConnectionSettings:
         timeout_s=section.timeout.total_seconds(),
         deadline_s=section.deadline.total_seconds(),
         ca_file=section.ca_file,
-        overlap=section.overlap,
-        settle=section.settle,
     )
 
 

@@ -44,7 +44,7 @@ from syncd.config.values import Surroundings
 class Config:
     """A configuration that is right as a whole, with everything that it names already read.
 
-    `profiles` carry the config's own `overlap` and `settle`; `lifecycles` the config's states over the usual ones.
+    `profiles` carry the config's own `overlap`, `settle` and `search_lag`; `lifecycles` the config's states over the usual ones.
     `warnings` say what is allowed and hardly meant. `hash` changes when the file, a table or a profile says
     something else.
     """
@@ -180,6 +180,7 @@ def _adjusted(profile: Profile, section: SystemSection) -> Profile:
         profile,
         overlap=profile.overlap if section.overlap is None else section.overlap,
         settle=profile.settle if section.settle is None else section.settle,
+        search_lag=profile.search_lag if section.search_lag is None else section.search_lag,
     )
 
 

@@ -97,6 +97,11 @@ class SystemSection(Section):
         description="when a look after a doubtful write is believed, instead of the profile's",
         examples=["90s"],
     )
+    search_lag: Annotated[Duration, between("0s", "1d")] | None = Field(
+        default=None,
+        description="how late a search may show a row that was committed, instead of the profile's",
+        examples=["60s"],
+    )
     ca_file: ExistingFile | None = Field(
         default=None,
         description="certificates to trust besides the system's, relative to this file",

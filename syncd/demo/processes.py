@@ -35,6 +35,7 @@ profile = "servicenow-om"
 username = "{username}"
 password = {{ env = "SYNCD_SANDBOX_PASSWORD" }}
 poll_interval = "{poll}"
+settle = "2s"
 
 [field_service]
 id = "fsm-sandbox"
@@ -43,12 +44,19 @@ profile = "servicenow-fsm"
 username = "{username}"
 password = {{ env = "SYNCD_SANDBOX_PASSWORD" }}
 poll_interval = "{poll}"
+settle = "2s"
+search_lag = "1s"
 
 [work_order_fields]
 location = {{ from = "location_name", reference = "location", match = "name" }}
 account = {{ from = "account_name", reference = "account", match = "name" }}
-priority = {{ from = "priority" }}
+priority = {{ from = "line.priority" }}
+contact = {{ from = "line.contact_name", reference = "contact", match = "name" }}
+requested_due_by = {{ from = "line.due" }}
 short_description = {{ text = "{{domain_order.specification}} at {{domain_order.location_name}} ({{number}}, {{order.number}})" }}
+
+[closure]
+field = "closure_request"
 
 [log]
 format = "json"

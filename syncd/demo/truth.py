@@ -32,6 +32,7 @@ class Subject:
     location: str
     account: str
     priority: str
+    """Of its order line, as the config of the playground maps it."""
     work_orders: tuple[Row, ...] = ()
     templates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -49,13 +50,17 @@ class Truth:
 
     def problems(self) -> list[str]:
         """Every way in which the prescribed work orders do not stand exactly once, whole and noted."""
-        found: list[str] = []
+        found = self.doubled_or_missing()
         for subject in self.subjects:
-            found += self._against_the_table(subject)
             for row in subject.work_orders:
                 found += self._against_its_order(subject, row)
             if subject.work_orders:
                 found += _creation_notes(subject)
+        return found
+
+    def doubled_or_missing(self) -> list[str]:
+        """Every work order that the tables prescribe and that is not there once, and every one too many."""
+        found = [problem for subject in self.subjects for problem in self._against_the_table(subject)]
         twice = [c for c, n in Counter(w["correlation_id"] for w in self.work_orders).items() if n > 1 and c]
         return found + [f"{correlation} stands twice" for correlation in twice]
 
@@ -95,6 +100,7 @@ def read_truth(sandbox: Sandbox) -> Truth:
     templates = _names(sandbox, "fsm", "cmdb_workorder_product_model")
     work_orders = sandbox.rows("fsm", "wm_order", "ORDERBYnumber")
     domain_orders = {row["sys_id"]: row for row in sandbox.rows("om", "sn_ind_tmt_orm_domain_order")}
+    lines = {row["sys_id"]: row for row in sandbox.rows("om", "sn_ind_tmt_orm_order_line_item")}
     tasks = sandbox.rows("om", "sn_ind_tmt_orm_order_task", "ORDERBYnumber")
 
     def subject(row: Row, of: Row, what: str) -> Subject:
@@ -105,7 +111,7 @@ def read_truth(sandbox: Sandbox) -> Truth:
             what=what,
             location=om_locations.get(of["location"], ""),
             account=om_accounts.get(of["account"], ""),
-            priority=of["priority"],
+            priority=lines[of["order_line_item"]]["priority"],
             work_orders=mine,
             templates=tuple(sorted(templates.get(w["template"], "?") for w in mine)),
             notes=tuple(sandbox.notes("om", row["sys_id"])),
