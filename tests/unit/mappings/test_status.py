@@ -38,7 +38,8 @@ def test_any_move_is_noted_backwards_and_unknown_ones_too(make, state):
 
 
 def test_the_first_sight_is_not_noted(make):
-    assert _noted(make, None, make.work_order()) == ()
+    policy = make.policy(status_note_fields=("assigned_to",))
+    assert _noted(make, None, make.work_order(assigned_to="ann"), policy=policy) == ()
 
 
 def test_a_change_of_other_fields_is_not_noted(make):
