@@ -6,22 +6,27 @@ transaction. Called by `daemon`; the executor comes in through the door, so that
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from mappings import decisions
-from mappings.effects import EffectKind
-from mappings.model import System
+from mappings.effects import Decision, EffectKind, Reason
+from mappings.model import Facts, System
+from mappings.standing import cancelled_by, title
+from mappings.targets import UNSENT
 from state.store import (
     Claim,
     Done,
     InDoubt,
     LedgerEntry,
+    NotSent,
     Outcome,
     Overtaken,
     Parked,
+    StateError,
     Store,
     Transaction,
 )
@@ -37,6 +42,18 @@ _DONE_EVENTS = {
     EffectKind.WRITE_NOTE: "note.written",
     EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
 }
+
+
+LOOK_AGAIN_S = 1.0
+"""How long a free slot stays unused while others wait for their servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A claim in the hands of a worker, and when it was taken."""
+
+    claim: Claim
+    began: datetime
 
 
 @dataclass(slots=True)
@@ -66,6 +83,8 @@ class Delivery:
         slots: int,
         lease_s: float,
         settle_s: Mapping[System, float],
+        monotonic: Callable[[], float] = time.monotonic,
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
         self._store = store
         self._dispatch = dispatch
@@ -78,58 +97,107 @@ class Delivery:
         self._slots = slots
         self._lease_s = lease_s
         self._settle_s = settle_s
+        self._monotonic = monotonic
+        self._look_again_s = look_again_s
+        # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
+        self._running: dict[Future[Performed], _Turn] = {}
         self._doubted: set[str] = set()
         """Effects whose doubt has been told, so that each is told once."""
 
     def drain(self, stopping: Callable[[], bool]) -> Drained:
         """Performs what is due until nothing is, or until `stopping`; what is in flight then is still settled."""
         drained = Drained()
-        running: dict[Future[Performed], Claim] = {}
         while True:
-            free = self._slots - len(running)
+            free = self._slots - len(self._running)
             if free and not stopping():
-                paused = self._dispatch.paused()
-                for claim in self._store.claim(self._owner, free, self._lease_s, self._settle_s, paused):
-                    running[self._executor.submit(self._dispatch.perform, claim)] = claim
-            if not running:
+                self._begin(free)
+            if not self._running:
                 return drained
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            self._settle([_performed(future, running.pop(future), self._log) for future in finished], drained)
+            wait(self._running, self._look_again_s, FIRST_COMPLETED)
+            finished = {future: turn for future, turn in self._running.items() if future.done()}
+            if finished:
+                self._settle([self._performed(*one) for one in finished.items()], drained)
+                for future in finished:
+                    del self._running[future]
+
+    def _begin(self, free: int) -> None:
+        until = self._monotonic() + self._lease_s
+
+        def may_send() -> bool:
+            return self._monotonic() < until
+
+        claims = self._store.claim(self._owner, free, self._lease_s, self._settle_s, self._dispatch.paused())
+        began = self._now()
+        for claim in claims:
+            self._running[self._executor.submit(self._dispatch.perform, claim, may_send)] = _Turn(
+                claim, began
+            )
+
+    def _performed(self, future: Future[Performed], turn: _Turn) -> Performed:
+        """The result of a worker; a defect of ours becomes doubt, because nobody knows how far it got."""
+        claim = turn.claim
+        try:
+            performed = future.result()
+        except Exception as error:  # noqa: BLE001 - the one broad except around workers: no defect may lose an effect
+            self._log.event(
+                "delivery.failed", key=claim.effect.key, error=type(error).__name__, exc_info=error
+            )
+            wait_s = max(60 * RETRY_BASE_S, self._settle_s[claim.effect.system])
+            return Performed(claim, InDoubt(f"performing it failed: {type(error).__name__}", wait_s))
+        settle = timedelta(seconds=self._settle_s[claim.effect.system])
+        believed = claim.last_sent_at is not None and turn.began - claim.last_sent_at >= settle
+        return replace(performed, absent=performed.absent and believed)
 
     def _settle(self, performed: list[Performed], drained: Drained) -> None:
-        """One transaction for all that finished together."""
+        """Settles all that finished together; where what follows one of them fails, each by itself, and that one parked."""
+        try:
+            self._commit(performed, drained)
+        except StateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect in a rule must not undo other outcomes, nor come back for ever
+            if len(performed) > 1:
+                for one in performed:
+                    self._settle([one], drained)
+                return
+            claim = performed[0].claim
+            self._log.event(
+                "delivery.failed", key=claim.effect.key, error=type(error).__name__, exc_info=error
+            )
+            parked = Parked(f"what follows from it failed: {type(error).__name__}; a retry looks again")
+            self._commit([Performed(claim, parked)], drained, follow=False)
+
+    def _commit(self, performed: list[Performed], drained: Drained, *, follow: bool = True) -> None:
+        """One transaction: the outcomes, and what they mean."""
         sightings = Sightings()
         settled: list[Performed] = []
         with self._store.deciding() as tx:
-            for one in performed:
-                if tx.settle(one.claim, one.outcome):
-                    settled.append(one)
+            for one in (self._overtaken(tx, one) for one in performed):
+                if not tx.settle(one.claim, one.outcome):
+                    sightings.add("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)
+                    continue
+                settled.append(one)
+                if _is_news(one):
+                    tx.remember(_entry(one))
+                if follow:
                     self._consequences(tx, one, sightings)
         sightings.tell(self._log)
-        for one in performed:
-            if one not in settled:
-                self._log.event("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)
         for one in settled:
             self._tell(one, drained)
+
+    def _overtaken(self, tx: Transaction, one: Performed) -> Performed:
+        """A create that surely never ran ends here when its order is cancelled by what is stored: a decision could not
+        void it while it was in doubt."""
+        effect = one.claim.effect
+        facts = tx.facts_for(effect.subject_kind, effect.subject) if one.absent else None
+        source = cancelled_by(facts, self._policy()) if facts is not None else None
+        if source is None:
+            return one
+        return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it was never made"))
 
     def _consequences(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
         """What an outcome means: the record it showed is a sighting like any other, and notes may follow."""
         effect = one.claim.effect
         outcome = one.outcome
-        tx.remember(
-            LedgerEntry(
-                event=type(outcome).__name__.lower(),
-                subject=effect.subject,
-                work_order=effect.target if effect.kind is not EffectKind.WRITE_NOTE else "",
-                effect_key=effect.key,
-                data={
-                    "kind": effect.kind.value,
-                    "attempt": one.claim.attempt,
-                    "number": _number(outcome),
-                    "detail": _detail(outcome),
-                },
-            )
-        )
         if isinstance(outcome, Done) and outcome.record is not None:
             self._observer.observe(tx, outcome.record, sightings)
         if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
@@ -143,6 +211,11 @@ class Delivery:
         elif one.refusal or isinstance(outcome, Parked):
             reason = one.refusal or _detail(outcome)
             self._observer.apply(tx, decisions.refused(effect, reason, facts, self._policy()), sightings)
+        elif isinstance(outcome, Overtaken):
+            if effect.kind is EffectKind.CREATE_WORK_ORDER:
+                self._observer.apply(tx, _void(effect.target, facts, outcome.reason), sightings)
+            # the note that names a subject's work orders may have waited for this one
+            self._observer.apply(tx, decisions.follow_up(facts, self._policy()), sightings)
 
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome
@@ -169,13 +242,33 @@ class Delivery:
             log.event("effect.deferred", reason=outcome.reason, retry_in_s=outcome.retry_in_s)
 
 
-def _performed(future: Future[Performed], claim: Claim, log: Log) -> Performed:
-    """The result of a worker; a defect of ours becomes doubt, because nobody knows how far it got."""
-    try:
-        return future.result()
-    except Exception as error:  # noqa: BLE001 - the one broad except of this lane: no defect may lose an effect
-        log.event("delivery.failed", key=claim.effect.key, error=type(error).__name__, exc_info=error)
-        return Performed(claim, InDoubt(f"performing it failed: {type(error).__name__}", 60 * RETRY_BASE_S))
+def _void(work_order: str, facts: Facts, reason: str) -> Decision:
+    """What waited for a work order that will never be."""
+    keys = tuple(e.key for e in facts.effects if e.target == work_order and e.status in UNSENT)
+    return Decision(facts.subject.kind, facts.subject.id, supersede=keys, because=(Reason(reason),))
+
+
+def _is_news(one: Performed) -> bool:
+    """Whether the ledger keeps this try. One that came to nothing again is kept ever more rarely: a weeks-long hold or
+    outage would fill it."""
+    again = isinstance(one.outcome, NotSent) or (isinstance(one.outcome, InDoubt) and one.claim.probing)
+    return not again or one.claim.attempt.bit_count() == 1
+
+
+def _entry(one: Performed) -> LedgerEntry:
+    effect = one.claim.effect
+    return LedgerEntry(
+        event=type(one.outcome).__name__.lower(),
+        subject=effect.subject,
+        work_order=effect.target if effect.kind is not EffectKind.WRITE_NOTE else "",
+        effect_key=effect.key,
+        data={
+            "kind": effect.kind.value,
+            "attempt": one.claim.attempt,
+            "number": _number(one.outcome),
+            "detail": _detail(one.outcome),
+        },
+    )
 
 
 def _number(outcome: Outcome) -> str:

@@ -7,6 +7,7 @@ code alone: design 6.3 for creates, 6.4 for the rest. A write is sent at most on
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -33,8 +34,6 @@ from syncd.recheck import Next, Recheck, Verdict
 LANE = "delivery"
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
-_OF_ONE_RECORD = (Conflict, Unreadable)
-"""Failures that say nothing about the system: a record moved between look and write, or does not parse just now."""
 DEFER_S = 30.0
 """How long an effect waits that may not be sent in the present state of its domain order."""
 
@@ -46,6 +45,8 @@ class Performed:
     claim: Claim
     outcome: Outcome
     refusal: str = ""
+    absent: bool = False
+    """A look found nothing under the id of a create in doubt, and nothing was sent after it."""
     healthy: bool = True
     """Whether it shows that the systems work; not so when a step failed or nobody knows."""
 
@@ -67,6 +68,7 @@ class Dispatch:
         self._health = health
         self._log = log
         self._recheck = Recheck(om, fsm, policy)
+        self._turn = threading.local()
         self._steps: Mapping[EffectKind, Callable[[Claim], Performed]] = {
             EffectKind.CREATE_WORK_ORDER: self._create,
             EffectKind.UPDATE_WORK_ORDER: self._update,
@@ -75,9 +77,14 @@ class Dispatch:
             EffectKind.CLOSE_DOMAIN_ORDER: self._close,
         }
 
-    def perform(self, claim: Claim) -> Performed:
-        """Does what the claim intends, once, and says how it ended. Raises nothing of the network."""
+    def perform(self, claim: Claim, may_send: Callable[[], bool] = lambda: True) -> Performed:
+        """Does what the claim intends, once, and says how it ended. Raises nothing of the network.
+
+        `may_send` is asked just before a write: False once the claim's lease is over, because then somebody else may
+        look for the write and believe that it never was. A create needs no such care: its id is ours.
+        """
         effect = claim.effect
+        self._turn.may_send = may_send
         try:
             performed = self._steps[effect.kind](claim)
         except RemoteError as error:
@@ -103,7 +110,7 @@ class Dispatch:
                 return Performed(claim, self._adopt(effect, found))
         overtaken = _unless_send(claim, self._recheck.create(effect))
         if overtaken is not None:
-            return overtaken
+            return self._waits(overtaken)
         values, absent = self._resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
@@ -138,11 +145,25 @@ class Dispatch:
         return Performed(claim, InDoubt(str(error), _backoff(claim.attempt)), healthy=False)
 
     def _adopt(self, effect: Effect, found: Record) -> Outcome:
-        """A record stands under our id: the create is done; a lost correlation is put back."""
-        wanted = effect.values.get("correlation_id", "")
-        if wanted and found.get("correlation_id") != wanted:
-            found = self._fsm.update(Kind.WORK_ORDER, found.id, {"correlation_id": wanted})
+        """A record stands under our id: the create is done, whatever becomes of a lost correlation that is put back."""
+        wanted = {"correlation_id": effect.values.get("correlation_id", "")}
+        if not wanted["correlation_id"] or _says(found, wanted):
+            return _created(effect, found)
+        try:
+            found = self._fsm.update(Kind.WORK_ORDER, found.id, wanted)
+        except (Unreachable, Busy, Doubtful) as error:
+            return InDoubt(f"it stands; its correlation could not be restored: {error}", RETRY_CAP_S)
+        except RemoteError:
+            pass  # told below: nothing that we can do will change it
+        self._report_dropped(effect, found, wanted)
         return _created(effect, found)
+
+    def _waits(self, performed: Performed) -> Performed:
+        """A create that is not sent now. One in doubt was looked for: the next look comes when this one is settled."""
+        if not isinstance(performed.outcome, InDoubt):
+            return performed
+        wait = max(DEFER_S, self._fsm.settle.total_seconds())
+        return replace(performed, outcome=replace(performed.outcome, probe_in_s=wait), absent=True)
 
     def _look(self, id: str) -> Record | None:
         try:
@@ -194,7 +215,10 @@ class Dispatch:
         overtaken = _unless_send(claim, self._recheck.update(effect))
         if overtaken is not None:
             return overtaken
-        return self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
+        performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
+        if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
+            self._report_dropped(effect, performed.outcome.record, values)
+        return performed
 
     def _cancel(self, claim: Claim) -> Performed:
         effect = claim.effect
@@ -239,12 +263,21 @@ class Dispatch:
 
     def _written(self, claim: Claim, write: Callable[[], Record | None]) -> Performed:
         """One write whose failure is classed by its name; doubt waits for the settle time of the system."""
+        if not self._turn.may_send():
+            late, wait = "its turn was over before it could be sent", _backoff(claim.attempt)
+            return Performed(
+                claim, InDoubt(late, wait) if claim.probing else NotSent(late, wait), healthy=False
+            )
         try:
             record = write()
+        except (Unreachable, Busy, Missing):
+            raise
         except Refused as error:
             return Performed(claim, Parked(str(error)), refusal=error.reason)
-        except (Doubtful, Conflict) as error:
+        except RemoteError as error:
             # A conflict may be the echo of our own first try: look again before anything else is sent.
+            if isinstance(error, Misconfigured):
+                self._health.failed(_at_fault(claim.effect, error), LANE, error)
             settle = self._remote(claim.effect.system).settle.total_seconds()
             return Performed(claim, InDoubt(str(error), settle), healthy=False)
         return Performed(claim, Done(record=record))
@@ -258,6 +291,8 @@ class Dispatch:
         """
         if isinstance(error, Missing):
             return Performed(claim, Parked(str(error)))
+        if isinstance(error, Refused):
+            return Performed(claim, Parked(str(error)), refusal=error.reason)
         if not isinstance(error, Unreadable):  # one record that does not parse says nothing about the system
             self._health.failed(_at_fault(claim.effect, error), LANE, error)
         wait = _backoff(claim.attempt)

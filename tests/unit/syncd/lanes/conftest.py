@@ -127,6 +127,20 @@ class FakeSystem:
         self.records[kind, id] = record
         return record
 
+    def edit(self, kind: Kind, id: str, state: str = "", **fields: str) -> Record:
+        """Somebody changes a record that stands, now."""
+        before = self.records[kind, id]
+        state = state or before.state
+        self.records[kind, id] = replace(
+            before,
+            state=state,
+            state_label=LABELS.get(state, state),
+            version=before.version + 1,
+            updated_at=self.server_time(),
+            fields={**before.fields, **fields},
+        )
+        return self.records[kind, id]
+
     def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
         self._maybe_fail("changes_since", lambda: None)
         limit = min(limit, self.page_limit)
@@ -184,15 +198,16 @@ class FakeSystem:
         def act() -> None:
             entries = self.journal.setdefault(id, [])
             entries.append(Note(str(len(entries)), text, "syncd", self.server_time()))
-            before = self.records[kind, id]
-            self.put(kind, before.number, before.state)
+            self.edit(kind, id)
 
         self._maybe_fail("write_note", act)
 
     def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
+        self._maybe_fail("notes", lambda: None)
         return tuple(n for n in self.journal.get(id, []) if containing in n.text)
 
     def resolve(self, entity: str, match: str, value: str) -> str | None:
+        self._maybe_fail("resolve", lambda: None)
         return None if value == "nowhere" else f"{entity}/{value}"
 
     def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
@@ -216,26 +231,18 @@ class FakeSystem:
 
     def cancel_work_order(self, id: str, reason: str) -> Record:
         def act() -> Record:
-            before = self.records[Kind.WORK_ORDER, id]
-            return replace(self.put(Kind.WORK_ORDER, "x", "canceled"), number=before.number)
+            return self.edit(Kind.WORK_ORDER, id, "canceled")
 
         return self._maybe_fail("cancel_work_order", act)
 
     def advance(self, id: str, state: str) -> None:
         """A field agent moves a work order on."""
-        before = self.records[Kind.WORK_ORDER, id]
-        self.records[Kind.WORK_ORDER, id] = replace(
-            before,
-            state=state,
-            state_label=LABELS.get(state, state),
-            version=before.version + 1,
-            updated_at=self.server_time(),
-        )
+        self.edit(Kind.WORK_ORDER, id, state)
 
     def _maybe_fail(self, method: str, act: Callable[[], Any]) -> Any:
         queue = self.faults.get(method, [])
         fault = queue.pop(0) if queue else None
-        if method not in ("changes_since", "read"):
+        if method in ("create_work_order", "cancel_work_order", "update", "write_note"):
             self.writes.append(method)
         if fault is None:
             return act()
@@ -289,7 +296,8 @@ class World:
         log = logs.get()
         observer = Observer(lambda: self.policy, NOON)
         self.health = Health(log, self.time.monotonic)
-        dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
+        self.observer = observer
+        self.dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
         self.intake = Intake(
             self.systems,
             self.store,
@@ -298,22 +306,27 @@ class World:
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
             links=self.policy.links,
         )
-        self.delivery = Delivery(
-            self.store,
-            dispatch,
-            observer,
+        self.delivery = self.delivery_with(self.store, Inline())
+        self.gate = Gate(
+            self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
+        )
+
+    def delivery_with(self, store: Store, executor: Executor) -> Delivery:
+        """The delivery lane of this life on another store or executor."""
+        return Delivery(
+            store,
+            self.dispatch,
+            self.observer,
             lambda: self.policy,
-            log,
-            executor=Inline(),
+            logs.get(),
+            executor=executor,
             now=self.time,
+            monotonic=self.time.monotonic,
             owner=f"run:{self.lives}",
             slots=2,
             lease_s=60,
             settle_s={system: remote.settle.total_seconds() for system, remote in self.systems.items()},
-        )
-
-        self.gate = Gate(
-            self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
+            look_again_s=0.01,
         )
 
     def take_in(self, *kinds: Kind) -> list[Pass]:
