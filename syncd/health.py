@@ -95,7 +95,8 @@ class Health:
             return {system: outage.error for (system, _), outage in sorted(self._outages.items())}
 
     def _pause_after(self, error: RemoteError, pauses: int) -> float:
-        if isinstance(error, Misconfigured) and error.status != _FORBIDDEN:  # which may concern one record only
+        # A 403 may concern one record only; anything else of this kind waits for a person.
+        if isinstance(error, Misconfigured) and error.status != _FORBIDDEN:
             return self._longest_pause_s
         pause = min(self._longest_pause_s, FIRST_PAUSE_S * 2.0 ** min(pauses, 20))
         if isinstance(error, Busy) and error.retry_after is not None:

@@ -19,6 +19,7 @@ cannot reach it by accident.
     POST   /sandbox/work-orders/ID/cancel        {reason}
     POST   /sandbox/history                      {domain_orders: n}
     GET    /sandbox/faults, POST, DELETE         see `faults`: {system?, kind, method?, table?, count?, skip?, ...}
+    POST   /sandbox/rows                         {system, table, query?}: rows as they stand, whatever faults and access rules say
     GET    /sandbox/report                       everything there is, with notes, per correlation, and what is doubled
     GET    /sandbox/requests, DELETE             counts of requests by system, method and table; of writes
     GET    /sandbox/clock, POST                  {advance_s?, freeze?: bool}
@@ -37,9 +38,10 @@ from syncd.sandbox.control_orders import ORDER_ROUTES
 from syncd.sandbox.control_tools import Body, ControlError, Handler, instance_for, record
 from syncd.sandbox.errors import ApiError
 from syncd.sandbox.history import write_history
-from syncd.sandbox.instance import SYSTEM_USER
+from syncd.sandbox.instance import SYSTEM_USER, Session
 from syncd.sandbox.messages import Reply, Request
 from syncd.sandbox.report import build_report
+from syncd.sandbox.search import Search
 
 if TYPE_CHECKING:
     from syncd.sandbox.world import World
@@ -120,6 +122,17 @@ def _clear_faults(world: World, ids: tuple[str, ...], _: Body) -> object:
     return _list_faults(world, (), Body({}))
 
 
+def _rows(world: World, _: tuple[str, ...], body: Body) -> object:
+    table = body.text("table")
+    instance = instance_for(world, table, body)
+    query = body.text("query")
+    search = Search(instance, Session(instance, SYSTEM_USER), table, query)
+    in_order_of_birth = (row for row in instance.store.rows(table) if search.matches(row))
+    found = search.rows() if "ORDERBY" in query else list(in_order_of_birth)
+    names = {row.table: tuple(instance.dictionary.fields(row.table)) for row in found}
+    return {"rows": [{name: row[name] for name in names[row.table]} for row in found]}
+
+
 def _report(world: World, _: tuple[str, ...], __: Body) -> object:
     return build_report(world)
 
@@ -178,6 +191,7 @@ _TABLE = {
     ("GET", "/faults"): _list_faults,
     ("DELETE", r"/faults"): _clear_faults,
     ("DELETE", r"/faults/(\d+)"): _clear_faults,
+    ("POST", "/rows"): _rows,
     ("GET", "/report"): _report,
     ("GET", "/requests"): _requests,
     ("DELETE", "/requests"): _clear_requests,

@@ -7,9 +7,11 @@ dropped fields, spoilt values). A fault ends after `count` requests, after `for_
     outage               {mode: 503|reset|refuse} refuse closes the port itself: use the other one to end it, or `for_s`
     status               {status, retry_after?, message?, detail?}     an answer without execution
     rate_limit           {retry_after?}           429
+    redirect             {location?}              302 to another host
     reset, html_200, dropped_202                  nothing is executed either
     reset_after_commit, error_after_commit {status?}, hang_after_commit {seconds}     the write happened
-    truncated_200, error_in_200                   a read that breaks off
+    truncated_200 {above?}, error_in_200          a read that breaks off; with `above` only when more rows are asked for
+    truncated_after_commit, error_in_success_after_commit     a write that does
     hidden               {sys_ids} or {table}     access rules after the limit
     malformed_row        {sys_id, field?, value?} one row reads badly
     drop_fields          {fields, table?}         a write loses them silently
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 READS = frozenset({"GET", "HEAD"})
-BEFORE_KINDS = frozenset({"latency", "outage", "status", "rate_limit", "html_200", "dropped_202", "reset"})
+BEFORE_KINDS = frozenset(
+    {"latency", "outage", "status", "rate_limit", "redirect", "html_200", "dropped_202", "reset"}
+)
 AFTER_KINDS = {
     "reset_after_commit": WRITES,
     "error_after_commit": WRITES,
     "hang_after_commit": WRITES,
+    "truncated_after_commit": WRITES,
+    "error_in_success_after_commit": WRITES,
     "truncated_200": READS,
     "error_in_200": READS,
 }

@@ -23,6 +23,7 @@ from syncd.sandbox.control import Control
 from syncd.sandbox.errors import ApiError
 from syncd.sandbox.faults import AFTER_KINDS, BEFORE_KINDS, Fault
 from syncd.sandbox.messages import Reply, Request, error_reply
+from syncd.sandbox.paging import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -88,7 +89,8 @@ class Port:
         reply = self._api.serve(request)
         kinds = [kind for kind, methods in AFTER_KINDS.items() if request.method in methods]
         for fault in self._world.faults.take(kinds, self._system, request.method, target):
-            reply = await _afterwards(fault, reply)
+            if _window(request) > fault.number("above", 0):
+                reply = await _afterwards(fault, reply)
         return reply
 
     def _respond(self, reply: Reply) -> Response:
@@ -123,6 +125,12 @@ def _table(request: Request) -> str:
     return next((after for at, after in itertools.pairwise(parts) if at in {"table", "stats"}), "")
 
 
+def _window(request: Request) -> int:
+    """How many rows a request asks for."""
+    text = request.params.get("sysparm_limit", "")
+    return int(text) if text.isdecimal() else DEFAULT_LIMIT
+
+
 def _instead(fault: Fault) -> Reply:
     """What a fault answers in place of the system; nothing is executed."""
     if fault.kind == "reset" or (fault.kind == "outage" and fault.text("mode") in {"reset", "refuse"}):
@@ -131,6 +139,11 @@ def _instead(fault: Fault) -> Reply:
         return Reply(200, raw=_HIBERNATING, content_type=_HTML)
     if fault.kind == "dropped_202":
         return Reply(202)
+    if fault.kind == "redirect":
+        target = fault.text("location", "http://elsewhere.invalid/login.do")
+        return Reply(
+            302, raw=b"<html><body>Moved</body></html>", content_type=_HTML, headers={"Location": target}
+        )
     return _refusal(fault)
 
 
@@ -169,10 +182,10 @@ async def _afterwards(fault: Fault, reply: Reply) -> Reply:
         status = int(fault.number("status", 500))
         return error_reply(ApiError(status, "Transaction cancelled: maximum execution time exceeded", None))
     content = reply.content()
-    if fault.kind == "truncated_200":
-        return Reply(200, raw=content[: max(1, len(content) // 2)])
+    if fault.kind in {"truncated_200", "truncated_after_commit"}:
+        return Reply(reply.status, raw=content[: max(1, len(content) // 2)])
     cut = b',"error":{"message":"Transaction cancelled: maximum execution time exceeded","detail":null},"status":"failure"}'
-    return Reply(200, raw=content.rstrip()[:-1] + cut, headers=reply.headers)
+    return Reply(reply.status, raw=content.rstrip()[:-1] + cut, headers=reply.headers)
 
 
 async def _tear_down(send: Send) -> None:

@@ -175,3 +175,39 @@ def test_faults_are_listed_and_cleared_one_by_one(people):
     second = people.do("faults", kind="outage", system="fsm")
     people.do(f"faults/{first['id']}", "DELETE")
     assert [f["id"] for f in people.do("faults", "GET")["faults"]] == [second["id"]]
+
+
+def test_a_page_can_be_readable_only_when_it_is_small(fsm, people):
+    people.do("faults", kind="truncated_200", system="fsm", table="wm_order", above=60)
+    with pytest.raises(json.JSONDecodeError):
+        fsm.call("GET", "table/wm_order", params={"sysparm_limit": "100"}).json()
+    assert "result" in fsm.call("GET", "table/wm_order", params={"sysparm_limit": "60"}).json()
+
+
+def test_a_redirect_names_another_host_and_executes_nothing(fsm, people):
+    people.do("faults", kind="redirect", system="fsm", count=1)
+    reply = write(fsm, "redirected", follow_redirects=False)
+    assert (reply.status_code, reply.headers["location"]) == (302, "http://elsewhere.invalid/login.do")
+    assert written(fsm, "redirected") == 0
+
+
+@pytest.mark.parametrize("kind", ["truncated_after_commit", "error_in_success_after_commit"])
+def test_the_answer_to_a_write_can_break_off_after_the_commit(fsm, people, kind):
+    people.do("faults", kind=kind, system="fsm", count=1)
+    reply = write(fsm, kind)
+    assert reply.status_code == 201
+    if kind == "truncated_after_commit":
+        with pytest.raises(json.JSONDecodeError):
+            reply.json()
+    else:
+        assert "error" in reply.json()
+    assert written(fsm, kind) == 1
+
+
+def test_the_truth_is_read_beside_faults_and_in_the_order_of_writing(fsm, people):
+    made = [fsm.create("wm_order", short_description="truth")["sys_id"] for _ in range(5)]
+    people.do("faults", kind="hidden", system="fsm", table="wm_order")
+    people.do("faults", kind="outage", system="fsm")
+    rows = people.do("rows", system="fsm", table="wm_order", query="short_description=truth")["rows"]
+    assert [row["sys_id"] for row in rows] == made
+    assert rows[0]["closed_at"] == ""
