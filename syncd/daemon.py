@@ -6,6 +6,7 @@ stand in two places, one per lane, so that a defect costs a cycle and not the pr
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
@@ -39,7 +41,10 @@ class Daemon:
         self._log = app.log
         self._stopping = threading.Event()
         self._wake = threading.Event()
+        self._asked: SimpleQueue[int] = SimpleQueue()
+        """Signals that ask for the stop, 0 for `stop`. A signal may interrupt anything: only this queue may be touched then."""
         self._told: set[System] = set()
+        self._troubles: dict[str, str] = {}
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; then finishes what is in flight, `drain_timeout` at most."""
@@ -54,25 +59,36 @@ class Daemon:
         self._log.event(
             "daemon.started", version=__version__, config=self._app.config_hash, workers=self._app.workers
         )
-        self._stopping.wait()
+        self._wait_until_asked()
         started = time.monotonic()
         scheduler.pause()
-        delivery.join(self._app.drain_timeout_s)
-        if delivery.is_alive():
+        # A page that is being fetched is simply fetched again; it is waited for only as long as the rest may take.
+        ending = threading.Thread(target=scheduler.shutdown, name="ending", daemon=True)
+        ending.start()
+        for thread in (delivery, ending):
+            thread.join(max(0.0, started + self._app.drain_timeout_s - time.monotonic()))
+        if delivery.is_alive() or ending.is_alive():
             # What is still in flight is durable as in flight; the next start probes it.
             self._log.event("daemon.stopped", outcome="cut short", ms=_ms(started))
             os._exit(exits.OK)
-        scheduler.shutdown(wait=True)
         self._log.event("daemon.stopped", outcome="drained", ms=_ms(started))
         return exits.OK
 
     def stop(self) -> None:
         """Asks every lane to finish what it has in hand."""
+        self._asked.put(0)
+
+    def _wait_until_asked(self) -> None:
+        number = self._asked.get()
+        if number:
+            self._log.event("daemon.stopping", signal=signal.Signals(number).name)
         self._stopping.set()
         self._wake.set()
 
     def _scheduler(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        # A pass that takes longer than its interval is usual, in a catch-up; each skipped tick would be a warning.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         pool = SchedulerPool(len(FEEDS) + 1)
         scheduler = BackgroundScheduler(executors={"default": pool}, job_defaults=defaults, timezone=UTC)
         for system in FEEDS:
@@ -96,8 +112,10 @@ class Daemon:
         try:
             changed = take_in(self._app, system, self._stopping.is_set, first=system not in self._told)
             self._told.add(system)
+            self._troubles.pop(system, None)
         except Exception as error:  # noqa: BLE001 - the one broad except of intake: the next tick tries again
-            self._log.event("intake.failed", system=system, error=type(error).__name__, exc_info=error)
+            if self._is_news(system, error):
+                self._log.event("intake.failed", system=system, error=type(error).__name__, exc_info=error)
             return
         if changed:
             self._wake.set()
@@ -108,8 +126,10 @@ class Daemon:
             return
         try:
             born = answer_requests(self._app)
+            self._troubles.pop("gate", None)
         except Exception as error:  # noqa: BLE001 - the one broad except of the gate: the next tick asks again
-            self._log.event("gate.failed", exc_info=error)
+            if self._is_news("gate", error):
+                self._log.event("gate.failed", exc_info=error)
             return
         if born:
             self._wake.set()
@@ -118,17 +138,28 @@ class Daemon:
         while not self._stopping.is_set():
             try:
                 tell_drained(self._app, self._app.delivery.drain(self._stopping.is_set))
-            except Exception as error:  # noqa: BLE001 - the one broad except of delivery: claims lapse into doubt
-                self._log.event("delivery.failed", error=type(error).__name__, exc_info=error)
+                self._troubles.pop("delivery", None)
+            except Exception as error:  # noqa: BLE001 - the one broad except of delivery: the next drain goes on
+                if self._is_news("delivery", error):
+                    self._log.event("delivery.failed", error=type(error).__name__, exc_info=error)
             self._wake.wait(IDLE_WAIT_S)
             self._wake.clear()
 
+    def _is_news(self, lane: str, error: Exception) -> bool:
+        """Whether this failure of a lane has to be told: once, until the lane works again or fails in another way."""
+        what = f"{type(error).__name__}: {error}"
+        known = self._troubles.get(lane)
+        self._troubles[lane] = what
+        return known != what
+
     def _install_signals(self) -> None:
+        seen: list[int] = []
+
         def asked(number: int, _frame: FrameType | None) -> None:
-            if self._stopping.is_set():
+            if seen:
                 os._exit(128 + number)
-            self._log.event("daemon.stopping", signal=signal.Signals(number).name)
-            self.stop()
+            seen.append(number)
+            self._asked.put(number)
 
         signal.signal(signal.SIGTERM, asked)
         signal.signal(signal.SIGINT, asked)
@@ -137,7 +168,8 @@ class Daemon:
 def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bool = False) -> bool:
     """One pass of every feed of a system; True when something was decided. Tells one canonical line unless all is quiet,
     or an outage goes on that has been told."""
-    if app.health.pause_s(system, "intake") > 0:
+    lane = f"intake of {system}"
+    if any(app.health.pause_s(one, lane) > 0 for one in System):
         return False
     started = time.monotonic()
     news = first
@@ -146,10 +178,12 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
     try:
         for kind in FEEDS[system]:
             passes.append(_run_pass(app, kind, stopping))
-        app.health.worked(system, "intake")
+        for one in System:
+            app.health.worked(one, lane)
     except RemoteError as failed:
         error = failed
-        news = app.health.failed(system, "intake", failed) or first
+        # A page of one system may need a record of the other, and that one may be down.
+        news = app.health.failed(System(failed.system or system), lane, failed) or first
     born = sum(len(p.sightings.born) for p in passes)
     changed = sum(p.sightings.changed for p in passes)
     if news or changed or born:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from syncd import exits
 from syncd.cli.common import ConfigProblems, config_option, load, verb
@@ -24,14 +29,30 @@ def command(config_path: Path) -> int:
     second one stops at once, and the next start takes up what was in flight. On a state without a baseline it ends
     with 78 and names `syncd state init`.
     """
-    try:
-        config = load(config_path)
-    except ConfigProblems as problems:
-        _log_rejection(config_path, problems)
-        raise
-    from syncd.daemon import run
+    with _ending_at_once():
+        try:
+            config = load(config_path)
+        except ConfigProblems as problems:
+            _log_rejection(config_path, problems)
+            raise
+        from syncd.daemon import run
 
-    return run(config)
+        return run(config)
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Until the daemon has its own handlers a stop simply ends the process: nothing is in flight yet."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        os._exit(exits.OK)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _log_rejection(path: Path, problems: ConfigProblems) -> None:

@@ -1,0 +1,131 @@
+"""A stop ends the daemon in order and in time, whenever it comes; each case is a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+LIFE = """
+import signal, sys, threading
+from types import SimpleNamespace
+from mappings.model import System
+from syncd import logs
+from syncd.daemon import Daemon
+from syncd.delivery import Drained
+
+logs.configure(format="json")
+case, never = sys.argv[1], threading.Event()
+
+def say(text):
+    print(text, flush=True)
+
+def feed(kind):
+    if case == "feed hangs":
+        say("ready")
+    if case in ("feed hangs", "long pass"):
+        never.wait()
+    return SimpleNamespace(kind=kind, pages=0, fetched=0, hidden=0, watermark_to=None,
+                           sightings=SimpleNamespace(born=[], changed=0))
+
+def drain(stopping):
+    if case == "delivery hangs":
+        say("ready")
+        never.wait()
+    if case == "everything raises":
+        raise RuntimeError("a defect")
+    return Drained()
+
+def answer_all():
+    if case == "idle":
+        say("ready")
+    if case == "everything raises":
+        tries.append(1)
+        if len(tries) == 5:
+            say("ready")
+        raise RuntimeError("a defect")
+    if case == "long pass":
+        tries.append(1)
+        if len(tries) == 5:
+            say("ready")
+    return 0
+
+tries = []
+app = SimpleNamespace(
+    log=logs.get(), recover=lambda: 0, config_hash="x", workers=1, drain_timeout_s=0.5,
+    poll_interval_s={system: 0.05 for system in System},
+    health=SimpleNamespace(pause_s=lambda *_: 0, worked=lambda *_: None),
+    intake=SimpleNamespace(begin=feed, take_page=lambda current: False),
+    delivery=SimpleNamespace(drain=drain),
+    gate=SimpleNamespace(answer_all=answer_all),
+)
+sys.exit(Daemon(app).run())
+"""
+
+
+@pytest.fixture
+def life():
+    """Starts a daemon on fakes, stops it when it says so, and returns its exit code and log."""
+
+    def run(case, number=signal.SIGTERM):
+        process = subprocess.Popen(
+            [sys.executable, "-c", LIFE, case],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(number)
+            _, log = process.communicate(timeout=20)
+        finally:
+            process.kill()
+            process.wait()
+        return process.returncode, log
+
+    return run
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_daemon_ends_in_order(life, number):
+    code, log = life("idle", number)
+    assert code == 0
+    assert f'"signal":"{number.name}"' in log.replace(" ", "")
+    assert '"outcome":"drained"' in log.replace(" ", "")
+
+
+@pytest.mark.parametrize("case", ["feed hangs", "delivery hangs"])
+def test_a_server_that_does_not_answer_holds_a_stop_up_for_the_drain_timeout_at_most(life, case):
+    code, log = life(case)
+    assert code == 0
+    assert '"outcome":"cutshort"' in log.replace(" ", "")
+
+
+def test_a_defect_that_every_tick_meets_is_told_once(life):
+    code, log = life("everything raises")
+    assert code == 0
+    assert log.count("gate.failed") == 1
+    assert log.count("delivery.failed") == 1
+
+
+def test_ticks_that_are_skipped_during_a_long_pass_are_no_warnings(life):
+    """A pass takes longer than five intervals, which is usual in a catch-up."""
+    _, log = life("long pass")
+    assert "library.logged" not in log
+
+
+def test_a_stop_during_the_start_ends_with_zero(tmp_path):
+    """The config is still being read; nothing is in flight."""
+    pipe = tmp_path / "config.toml"
+    os.mkfifo(pipe)
+    process = subprocess.Popen([sys.executable, "-m", "syncd", "run", "--config", str(pipe)])
+    try:
+        with pipe.open("w"):  # opens when the other side does
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
