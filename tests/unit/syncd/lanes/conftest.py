@@ -17,7 +17,7 @@ from mappings.changes import default_lifecycles
 from mappings.decision_table import DecisionTable
 from mappings.decisions import LinkSettings, Policy
 from mappings.field_map import FieldMap, FieldRule
-from mappings.model import Kind, Record, System
+from mappings.model import Kind, Record, System, record_value
 from mappings.table_file import parse_table
 from state.store import Baseline, Identity, Store, create_or_migrate
 from syncd import logs
@@ -184,7 +184,12 @@ class FakeSystem:
         )
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
-        return tuple(r for (k, _), r in self.records.items() if k is kind and r.get(field) == value)
+        rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]
+        return tuple(r for r in rows if r.id not in self.hidden | self.unreadable)
+
+    def hides(self, kind: Kind, field: str, value: str) -> bool:
+        rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]
+        return any(r.id in self.hidden for r in rows)
 
     def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:

@@ -71,19 +71,15 @@ def life():
     """Starts a daemon on fakes, stops it when it says so, and returns its exit code and log."""
 
     def run(case, number=signal.SIGTERM):
-        process = subprocess.Popen(
-            [sys.executable, "-c", LIFE, case],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout.readline() == "ready\n"
-            process.send_signal(number)
-            _, log = process.communicate(timeout=20)
-        finally:
-            process.kill()
-            process.wait()
+        with subprocess.Popen(
+            [sys.executable, "-c", LIFE, case], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stdout.readline() == "ready\n"
+                process.send_signal(number)
+                _, log = process.communicate(timeout=20)
+            finally:
+                process.kill()
         return process.returncode, log
 
     return run
