@@ -7,8 +7,9 @@ transaction. Called by `daemon`; the executor comes in through the door, so that
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -46,6 +47,13 @@ _DONE_EVENTS = {
 
 LOOK_AGAIN_S = 1.0
 """How long a free slot stays unused while others wait for their servers."""
+
+Wait = Callable[[Collection[Future[Performed]], float], object]
+"""Blocks until one of some workers has finished, or so many seconds have passed."""
+
+
+def wait_for_workers(workers: Collection[Future[Performed]], seconds: float) -> object:
+    return wait_for(workers, seconds, FIRST_COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ class Delivery:
         settle_s: Mapping[System, float],
         monotonic: Callable[[], float] = time.monotonic,
         look_again_s: float = LOOK_AGAIN_S,
+        wait: Wait = wait_for_workers,
     ) -> None:
         self._store = store
         self._dispatch = dispatch
@@ -99,6 +108,7 @@ class Delivery:
         self._settle_s = settle_s
         self._monotonic = monotonic
         self._look_again_s = look_again_s
+        self._wait = wait
         # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
         self._running: dict[Future[Performed], _Turn] = {}
         self._doubted: set[str] = set()
@@ -113,7 +123,7 @@ class Delivery:
                 self._begin(free)
             if not self._running:
                 return drained
-            wait(self._running, self._look_again_s, FIRST_COMPLETED)
+            self._wait(self._running, self._look_again_s)
             finished = {future: turn for future, turn in self._running.items() if future.done()}
             if finished:
                 self._settle([self._performed(*one) for one in finished.items()], drained)

@@ -7,8 +7,8 @@ code alone: design 6.3 for creates, 6.4 for the rest. A write is sent at most on
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from connectors.errors import (
@@ -36,6 +36,9 @@ RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
 DEFER_S = 30.0
 """How long an effect waits that may not be sent in the present state of its domain order."""
+
+_MAY_SEND: ContextVar[Callable[[], bool]] = ContextVar("may_send")
+"""Of the claim that this worker performs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,6 @@ class Dispatch:
         self._health = health
         self._log = log
         self._recheck = Recheck(om, fsm, policy)
-        self._turn = threading.local()
         self._steps: Mapping[EffectKind, Callable[[Claim], Performed]] = {
             EffectKind.CREATE_WORK_ORDER: self._create,
             EffectKind.UPDATE_WORK_ORDER: self._update,
@@ -84,7 +86,7 @@ class Dispatch:
         look for the write and believe that it never was. A create needs no such care: its id is ours.
         """
         effect = claim.effect
-        self._turn.may_send = may_send
+        _MAY_SEND.set(may_send)
         try:
             performed = self._steps[effect.kind](claim)
         except RemoteError as error:
@@ -263,7 +265,7 @@ class Dispatch:
 
     def _written(self, claim: Claim, write: Callable[[], Record | None]) -> Performed:
         """One write whose failure is classed by its name; doubt waits for the settle time of the system."""
-        if not self._turn.may_send():
+        if not _MAY_SEND.get()():
             late, wait = "its turn was over before it could be sent", _backoff(claim.attempt)
             return Performed(
                 claim, InDoubt(late, wait) if claim.probing else NotSent(late, wait), healthy=False

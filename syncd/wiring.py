@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ from mappings.model import Kind, System
 from mappings.ponr import Mode
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
 from syncd.config import Config, Secret, SystemSection
-from syncd.delivery import Delivery
+from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
 from syncd.gate import Gate
 from syncd.health import Health
@@ -45,7 +45,7 @@ class App:
     intake: Intake
     delivery: Delivery
     gate: Gate
-    executor: ThreadPoolExecutor
+    executor: Executor
     workers: int
     drain_timeout_s: float
     poll_interval_s: Mapping[System, float]
@@ -106,48 +106,81 @@ def _baseline(store: Store, config: Config, log: Log) -> Baseline:
 
 def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Baseline) -> App:
     om, fsm = connect(config)
-    systems: dict[System, RemoteSystem] = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
     policy = policy_of(config)
+    figures = Figures(
+        page_size={system: config.system(system).page_size for system in System},
+        poll_interval_s={s: config.system(s).poll_interval.total_seconds() for s in System},
+        workers=config.daemon.workers,
+        lease_s=config.daemon.lease.total_seconds(),
+        drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
+        longest_pause_s=config.daemon.longest_pause.total_seconds(),
+        config_hash=config.hash,
+    )
+    executor = ThreadPoolExecutor(figures.workers, thread_name_prefix="worker")
+    return assemble(
+        om, fsm, store, lambda: policy, figures, executor, log=log, owner=owner, baseline=baseline.at
+    )
 
-    def current() -> Policy:
-        return policy
 
-    health = Health(log, time.monotonic, longest_pause_s=config.daemon.longest_pause.total_seconds())
-    observer = Observer(current, baseline.at)
-    dispatch = Dispatch(om, fsm, current, health, log)
-    executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The numbers of a config that the lanes run by."""
+
+    page_size: Mapping[System, int]
+    poll_interval_s: Mapping[System, float]
+    workers: int
+    lease_s: float
+    drain_timeout_s: float
+    longest_pause_s: float
+    config_hash: str = ""
+
+
+def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in which it is built
+    om: OrderManagement,
+    fsm: FieldService,
+    store: Store,
+    policy: Callable[[], Policy],
+    figures: Figures,
+    executor: Executor,
+    *,
+    log: Log,
+    owner: str,
+    baseline: datetime,
+    now: Callable[[], datetime] = _now,
+    monotonic: Callable[[], float] = time.monotonic,
+    wait: Wait = wait_for_workers,
+) -> App:
+    """The lanes on whatever systems, store, workers and clock they are given. Starts and sends nothing."""
+    systems: dict[System, RemoteSystem] = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
+    health = Health(log, monotonic, longest_pause_s=figures.longest_pause_s)
+    observer = Observer(policy, baseline)
     return App(
         log=log,
         store=store,
         systems=systems,
         health=health,
-        intake=Intake(
-            systems,
-            store,
-            observer,
-            log,
-            page_size={system: config.system(system).page_size for system in systems},
-            links=policy.links,
-        ),
+        intake=Intake(systems, store, observer, log, page_size=figures.page_size, links=policy().links),
         delivery=Delivery(
             store,
-            dispatch,
+            Dispatch(om, fsm, policy, health, log),
             observer,
-            current,
+            policy,
             log,
             executor=executor,
-            now=_now,
+            now=now,
             owner=owner,
-            slots=config.daemon.workers,
-            lease_s=config.daemon.lease.total_seconds(),
+            slots=figures.workers,
+            lease_s=figures.lease_s,
             settle_s={system: remote.settle.total_seconds() for system, remote in systems.items()},
+            monotonic=monotonic,
+            wait=wait,
         ),
-        gate=Gate(om, fsm, store, observer, policy=current, now=_now, log=log),
+        gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
         executor=executor,
-        workers=config.daemon.workers,
-        drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
-        poll_interval_s={s: config.system(s).poll_interval.total_seconds() for s in systems},
-        config_hash=config.hash,
+        workers=figures.workers,
+        drain_timeout_s=figures.drain_timeout_s,
+        poll_interval_s=figures.poll_interval_s,
+        config_hash=figures.config_hash,
     )
 
 
