@@ -123,6 +123,9 @@ class RemoteSystem(Protocol):
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
         """Records whose logical `field` equals `value`, each verified on our side, oldest first."""
 
+    def hides(self, kind: Kind, field: str, value: str) -> bool:
+        """Whether the server counts records whose logical `field` equals `value` and does not show all of them to us."""
+
     def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
         """Writes logical fields and returns the record as it then stands. Fields that were dropped silently are the
         caller's to notice by comparison; a `state` is given by its canonical name."""

@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 JOURNAL = "sys_journal_field"
 IDS_PER_READ = 100
+HIDDEN_LOOK = 10
+"""Rows that a look for hidden ones asks for: a number or an id has one."""
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """By how much the stamp of a record and the `Date` of a reply may differ on one instance of several nodes."""
 RESOLVED_FOR_S = 600.0
@@ -170,16 +172,37 @@ class ServiceNowSystem:
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
         """See `RemoteSystem.find`. A value that may not enter a query is found nowhere."""
+        where = self._where(kind, field, value)
+        if where is None:
+            return ()
+        found = self._search(self._spec(kind)[0], where)
+        return tuple(sorted(found, key=lambda record: (record.created_at, record.id)))
+
+    def hides(self, kind: Kind, field: str, value: str) -> bool:
+        """See `RemoteSystem.hides`: the total counts rows that access rules take from the page afterwards."""
+        where = self._where(kind, field, value)
+        if where is None:
+            return False
+        table = self._spec(kind)[0].table
+
+        def ask(limit: int) -> Rows:
+            return self._api.list(table, query=where.query(), columns=(wire.ID,), limit=limit)
+
+        page = self._retries.read(lambda: shrinking(ask, HIDDEN_LOOK, system=self._api.system))
+        shown = len(page.rows)
+        return hidden_rows(page.reply, skip=0, limit=HIDDEN_LOOK, shown=shown, followed=False) > 0
+
+    def _where(self, kind: Kind, field: str, value: str) -> Filter | None:
+        """A query for one value, None where the value may not enter a query."""
         spec, book = self._spec(kind)
         column = wire.ID if field == "id" else spec.column(field)
         if column is None:
             raise Misconfigured(f"the profile has no field {field!r} of {kind}", system=self._api.system)
         try:
             stored = wire.stored_state(value, spec, book) if field == "state" else value
-            where = Filter({column: (stored,)})
+            return Filter({column: (stored,)})
         except (ValueError, wire.UnknownField):
-            return ()
-        return tuple(sorted(self._search(spec, where), key=lambda record: (record.created_at, record.id)))
+            return None
 
     def _search(self, spec: KindProfile, where: Filter) -> list[Record]:
         _, book = self._spec(spec.kind)

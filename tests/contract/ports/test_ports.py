@@ -99,6 +99,15 @@ class RemoteSystemContract:
         records, _ = feed(world, world.kind, 10, place)
         assert [r.get("short_description") for r in records if r.id == id] == ["moved"]
 
+    def test_a_hidden_record_is_told_from_one_that_is_not_there(self, world):
+        hidden, shown = world.make(2)
+        assert not world.remote.hides(world.kind, "id", hidden)
+        world.hide([hidden])
+        assert world.remote.hides(world.kind, "id", hidden)
+        assert not world.remote.hides(world.kind, "id", shown)
+        assert not world.remote.hides(world.kind, "id", ABSENT)
+        assert not world.remote.hides(world.kind, "number", "a^b")
+
     def test_hidden_rows_are_stepped_over_and_counted(self, world):
         world.tick(5)
         place = Cursor(world.remote.server_time())
