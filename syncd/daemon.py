@@ -71,6 +71,7 @@ class Daemon:
             # What is still in flight is durable as in flight; the next start probes it.
             self._log.event("daemon.stopped", outcome="cut short", ms=_ms(started))
             os._exit(exits.OK)
+        self._app.turns.give_back()
         self._log.event("daemon.stopped", outcome="drained", ms=_ms(started))
         return exits.OK
 
@@ -125,7 +126,7 @@ class Daemon:
         if self._stopping.is_set():
             return
         try:
-            born = answer_requests(self._app)
+            born = answer_requests(self._app) if self._app.turns.take("gate") else 0
             self._troubles.pop("gate", None)
         except Exception as error:  # noqa: BLE001 - the one broad except of the gate: the next tick asks again
             if self._is_news("gate", error):
@@ -177,7 +178,8 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
     error: RemoteError | None = None
     try:
         for kind in FEEDS[system]:
-            passes.append(_run_pass(app, kind, stopping))
+            if app.turns.take(f"feed:{kind}"):
+                passes.append(_run_pass(app, kind, stopping))
         for one in System:
             app.health.worked(one, lane)
     except RemoteError as failed:
@@ -205,19 +207,21 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
 
 def answer_requests(app: App) -> int:
     """Looks once at every open request for closure; how many effects that came to."""
-    try:
-        born = app.gate.answer_all()
-    except RemoteError as error:
-        app.health.failed(System(error.system), "gate", error)
+    if any(app.health.pause_s(system, "gate") > 0 for system in System):
         return 0
+    born, failures = app.gate.answer_all()
+    failed = {System(error.system): error for error in failures if error.system}
     for system in System:
-        app.health.worked(system, "gate")
+        if system in failed:
+            app.health.failed(system, "gate", failed[system])
+        else:
+            app.health.worked(system, "gate")
     return born
 
 
 def _run_pass(app: App, kind: Kind, stopping: Callable[[], bool]) -> Pass:
     current = app.intake.begin(kind)
-    while not stopping() and app.intake.take_page(current):
+    while not stopping() and app.intake.take_page(current) and app.turns.take(f"feed:{kind}"):
         pass
     return current
 
@@ -260,10 +264,13 @@ def once(config: Config) -> int:
 
 
 def _with_app(config: Config, owner_prefix: str, act: Callable[[App], int], *, alone: bool) -> int:
-    """Opens the log, the state and the connectors around `act`. Raises `StateError` when the state cannot be used."""
+    """Opens the log, the state and the connectors around `act`. Raises `StateError` when the state cannot be used.
+
+    `alone`: one at a time on a SQLite file; several may run on PostgreSQL.
+    """
     name = new_run()
     logs.configure(level=config.log.level, format=config.log.format, run=name)
-    with run_lock(config.state.connect_url()) if alone else nullcontext():
+    with run_lock(config.state.connect_url(), shared=True) if alone else nullcontext():
         app = build(config, logs.get(), run=name, owner_prefix=owner_prefix)
         try:
             return act(app)

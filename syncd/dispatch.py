@@ -90,11 +90,11 @@ class Dispatch:
         try:
             performed = self._steps[effect.kind](claim)
         except RemoteError as error:
-            return self._failed(claim, error)
+            return _answer_not_parked(self._failed(claim, error))
         if performed.healthy:
             for system in systems_of(effect):
                 self._health.worked(system, LANE)
-        return performed
+        return _answer_not_parked(performed)
 
     def paused(self) -> frozenset[System]:
         """The systems that nothing is to be sent to now. What goes to field service is looked up in order management
@@ -233,7 +233,7 @@ class Dispatch:
         return self._written(claim, lambda: self._fsm.cancel_work_order(effect.target, effect.text))
 
     def _close(self, claim: Claim) -> Performed:
-        """A release. A refusal does not park it: the request goes back to held, with OM's reason."""
+        """A release of a domain order."""
         effect = claim.effect
         current = self._om.read(effect.target_kind, effect.target)
         if _says(current, effect.values):
@@ -241,12 +241,7 @@ class Dispatch:
         overtaken = _unless_send(claim, self._recheck.close(effect))
         if overtaken is not None:
             return overtaken
-        performed = self._written(
-            claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values)
-        )
-        if isinstance(performed.outcome, Parked):
-            return Performed(claim, Overtaken(performed.outcome.reason), refusal=performed.refusal)
-        return performed
+        return self._written(claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values))
 
     def _terminal(self) -> frozenset[str]:
         lifecycle = self._policy().lifecycles[Kind.WORK_ORDER]
@@ -303,6 +298,14 @@ class Dispatch:
 
     def _remote(self, system: System) -> RemoteSystem:
         return self._om if system is System.ORDER_MANAGEMENT else self._fsm
+
+
+def _answer_not_parked(performed: Performed) -> Performed:
+    """A gate answer never parks: its request goes back to held with the reason, and is answered anew."""
+    outcome = performed.outcome
+    if performed.claim.effect.kind is not EffectKind.CLOSE_DOMAIN_ORDER or not isinstance(outcome, Parked):
+        return performed
+    return replace(performed, outcome=Overtaken(outcome.reason), refusal=performed.refusal or outcome.reason)
 
 
 def _unless_send(claim: Claim, verdict: Verdict) -> Performed | None:

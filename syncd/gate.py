@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from connectors.errors import Missing
+from connectors.errors import Busy, Missing, RemoteError, Unreachable
 from connectors.ports import FieldService, OrderManagement
 from mappings.closure import Evidence, Hold, Release, SubjectEvidence, is_closed
 from mappings.decisions import Policy
@@ -65,9 +65,22 @@ class Gate:
         self._now = now
         self._log = log
 
-    def answer_all(self) -> int:
-        """Looks at every open request once; how many effects that came to. Raises the connectors' errors."""
-        return sum(self._step(request) for request in self._store.requests())
+    def answer_all(self) -> tuple[int, list[RemoteError]]:
+        """Looks at every open request once: how many effects that came to, and what failed on the way.
+
+        A failure concerns the request that met it; only a system that is away ends the round.
+        """
+        born = 0
+        failures: list[RemoteError] = []
+        for request in self._store.requests():
+            try:
+                born += self._step(request)
+            except (Unreachable, Busy) as error:
+                failures.append(error)
+                break
+            except RemoteError as error:
+                failures.append(error)
+        return born, failures
 
     def _step(self, request: Request) -> int:
         if request.status is RequestStatus.RELEASING:
@@ -120,10 +133,10 @@ class Gate:
         return Look(subject, above, {record.id: record for record in work_orders}, found)
 
     def _observe(self, tx: Transaction, look: Look, sightings: Sightings) -> None:
-        """What was read by id is a sighting like any other."""
+        """What was read by id is a sighting like any other; the feed may have brought something newer meanwhile."""
         hand_made = [record for some in look.found.values() for record in some]
         for record in (*look.above.values(), look.subject, *look.work_orders.values(), *hand_made):
-            self._observer.observe(tx, record, sightings, by_id=True)
+            self._observer.observe(tx, record, sightings)
 
     def _decide(self, tx: Transaction, request: Request, look: Look, sightings: Sightings) -> None:
         current = tx.request_of(request.subject)
@@ -204,7 +217,7 @@ class Gate:
         sightings = Sightings()
         with self._store.deciding() as tx:
             for record in work_orders:
-                self._observer.observe(tx, record, sightings, by_id=True)
+                self._observer.observe(tx, record, sightings)
             tx.end_request(request.subject, "released")
             for record in opened:
                 sightings.add(

@@ -51,12 +51,18 @@ class Recheck:
         self._policy = policy
 
     def create(self, effect: Effect) -> Verdict:
-        """The domain order must still be in a state in which work orders are created."""
+        """The domain order must still be in a state in which work orders are created, its line and order not against it."""
         subject = self._subject(effect)
         if subject is None:
             return Verdict(Next.WAIT, "its domain order cannot be read any more")
-        if subject.state not in self._policy().lifecycles[subject.kind].trigger:
+        lifecycles = self._policy().lifecycles
+        if subject.state in lifecycles[subject.kind].closed - lifecycles[subject.kind].cancelled:
+            return Verdict(Next.GIVE_UP, f"{subject.number} is {subject.state_label or subject.state}")
+        if subject.state not in lifecycles[subject.kind].trigger:
             return Verdict(Next.WAIT, f"{subject.number} is now {subject.state_label or subject.state}")
+        for record in self._above(subject):
+            if record.state in lifecycles[record.kind].held | lifecycles[record.kind].cancelled:
+                return Verdict(Next.WAIT, f"{record.number} is now {record.state_label or record.state}")
         return SEND
 
     def update(self, effect: Effect) -> Verdict:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.errors import Refused
+from connectors.errors import Misconfigured, Missing, Refused
 from mappings.closure import ClosureSettings
 from mappings.model import Kind
 from mappings.requests import RequestStatus
@@ -226,3 +226,41 @@ def test_a_life_that_ends_while_releasing_still_releases_once(gated):
     gated.settle_down(4)
     assert state_of(gated) == "closed_complete"
     assert len(gate_notes(gated, "released")) == 1
+
+
+def test_a_close_whose_domain_order_cannot_be_written_goes_back_to_held(gated):
+    """Parked, its key would be taken for ever and the request would never be answered again."""
+    close_all(gated)
+    gated.om.fail("update", Missing("hidden for a moment"))
+    ask(gated)
+    gated.settle_down(3)
+    (request,) = gated.store.requests()
+    assert request.status is RequestStatus.HELD
+    gated.settle_down(6)
+    assert state_of(gated) == "closed_complete"
+
+
+def test_one_request_that_fails_does_not_starve_the_next(gated):
+    gated.om.put(
+        Kind.DOMAIN_ORDER,
+        "DO2",
+        "in_progress",
+        order_line=gated.id("ORDL1"),
+        order=gated.id("ORD1"),
+        specification="IP Address Block",
+    )
+    gated.settle_down(2)
+    ask(gated)
+    gated.time.pass_(5)
+    ask(gated, "DO2")
+    gated.take_in()
+    read = gated.om.read
+
+    def forbidden(kind, id):
+        if id == gated.id("DO1"):
+            raise Misconfigured("403", status=403)
+        return read(kind, id)
+
+    gated.om.read = forbidden
+    gated.settle_down(3)
+    assert state_of(gated, "DO2") == "closed_complete"
