@@ -45,7 +45,18 @@ def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decisi
     key = f"refusal:{effect.key}:{digest(reason)}"
     note = note_on_subject(facts, policy, key, text, because=f"{effect.key} was refused")
     rest = follow_up(_without(effect, facts), policy)
-    return combined(facts, [replace(nothing(facts, because), effects=(note,)), rest])
+    void = tuple(_void_with(effect, facts, policy))
+    return combined(facts, [replace(nothing(facts, because), effects=(note,), supersede=void), rest])
+
+
+def _void_with(effect: Effect, facts: Facts, policy: Policy) -> Iterator[str]:
+    """A refused create of a cancelled subject is not wanted any more, nor the cancel that waits behind it."""
+    if effect.kind is not EffectKind.CREATE_WORK_ORDER or cancelled_by(facts, policy) is None:
+        return
+    yield effect.key
+    for cancel in unsettled(facts, EffectKind.CANCEL_WORK_ORDER):
+        if cancel.target == effect.target:
+            yield cancel.key
 
 
 def follow_up(facts: Facts, policy: Policy) -> Decision:

@@ -270,3 +270,19 @@ def test_a_note_that_is_on_its_way_is_not_intended_twice(make):
     (note,) = follow_up(facts, make.policy()).effects
     known = make.known(note.key, EffectKind.WRITE_NOTE, target="do1")
     assert follow_up(replace(facts, effects=(known,)), make.policy()).effects == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("in_progress", 0), ("canceled", 2)],
+    ids=["still wanted: it waits for a person", "cancelled: it is void, and the cancel behind it"],
+)
+def test_a_refused_create_of_a_cancelled_order_is_void(make, create, state, expected):
+    """The cancel of another work order of the same subject stays."""
+    waiting = [
+        make.known("cancel:own", EffectKind.CANCEL_WORK_ORDER, S.PENDING, create.target),
+        make.known("cancel:other", EffectKind.CANCEL_WORK_ORDER, S.PENDING, "wo2"),
+    ]
+    facts = make.facts(make.domain_order(state), effects=tuple(waiting))
+    decision = refused(create, "no", facts, make.policy())
+    assert decision.supersede == ((create.key, "cancel:own") if expected else ())
