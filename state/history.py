@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from mappings.model import EffectStatus, Facts, Kind, Record
-from state import facts, ledger, outbox, quarantine, schema, watermarks
+from mappings.requests import Request
+from state import facts, ledger, outbox, quarantine, requests, schema, watermarks
 from state.snapshots import COLUMNS, Snapshots, chunks, to_record
 from state.types import Baseline, LedgerEntry, QuarantinedRecord, StoredEffect, Watermark
 
@@ -92,6 +93,10 @@ class History:
     def effect(self, key: str) -> StoredEffect | None:
         row = self._connection.execute(_BY_KEY, {"keys": [key]}).first()
         return None if row is None else _to_stored(row)
+
+    def request_of(self, subject: str) -> Request | None:
+        """The latest request for closure of a domain order."""
+        return requests.get(self._connection, subject)
 
     def parked(self) -> tuple[StoredEffect, ...]:
         """The effects that wait for a person, oldest first."""

@@ -23,6 +23,7 @@ VERBS = {
     "Look": {
         "check": "check the config and everything that it names",
         "status": "show what the state holds",
+        "explain": "tell why something has happened to an order, or has not",
         "decide": "ask the decision tables about one record, and why",
         "config": "show the config in force, its schema, or an example",
     },
@@ -30,6 +31,7 @@ VERBS = {
         "gate": "show what asks to be closed, release it on a person's word",
     },
     "Keep": {
+        "quarantine": "what waits for a person: list, show, retry, drop",
         "state": "begin or migrate the state",
     },
     "Try": {

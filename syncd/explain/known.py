@@ -1,0 +1,174 @@
+"""Gathers the story of a record that the state knows, all in one reading transaction.
+
+Called by the command line. An order or a line is told with all its domain orders, a work order with those that it is
+linked to. Never talks to a remote system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mappings.decisions import link_for
+from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
+from mappings.policy import Policy
+from state.store import History, LedgerEntry, StoredEffect
+from syncd.explain.moments import moments
+from syncd.explain.story import Explanation, Names, Next, Part, Story, instant, standing
+from syncd.explain.verdict import belonging, verdict
+from syncd.explain.waiting import waiting
+from syncd.quarantine import held_record
+
+STALE = timedelta(minutes=5)
+"""A feed that has not moved for so long is worth a word."""
+
+
+def explain(
+    history: History, name: str, policy: Policy, now: datetime, number_column: Callable[[Kind], str]
+) -> Explanation:
+    """Everything about the records that have this number or id. `number_column` is where a raw record has its number."""
+    found = history.named(name) or history.named(name.upper())
+    held = [held_record(one, number_column(one.kind)) for one in history.quarantined()]
+    unreadable = tuple(one.record for one in held if name in (one.name, one.number))
+    stories = tuple(_story(_whole(record, history), history, policy, now) for record in found)
+    return Explanation(name, stories, unreadable)
+
+
+def _whole(record: Record, history: History) -> Record:
+    """A task of a work order is told with its work order."""
+    above = (
+        history.record(Kind.WORK_ORDER, record.get("work_order")) if record.kind is Kind.WORK_TASK else None
+    )
+    return above or record
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """Everything that is kept about the subjects of one record."""
+
+    facts: tuple[Facts, ...]
+    effects: tuple[StoredEffect, ...]
+    entries: tuple[LedgerEntry, ...]
+    names: Names
+
+
+def _story(record: Record, history: History, policy: Policy, now: datetime) -> Story:
+    gathered = _gather(record, history)
+    if record.kind is Kind.WORK_ORDER:
+        gathered = _only(record, gathered)
+    parts = tuple(_part(record, facts, gathered, history, policy) for facts in gathered.facts)
+    return Story(
+        record,
+        about=tuple(_about(record, gathered, history)),
+        parts=parts or (_alone(record, policy),),
+        moments=moments(gathered.entries, gathered.names),
+        next=(*waiting(gathered.effects, gathered.names, now), *_stale(record.kind, history, now)),
+    )
+
+
+def _part(record: Record, facts: Facts, gathered: _Gathered, history: History, policy: Policy) -> Part:
+    quarantined = history.quarantined()
+    if record.kind is Kind.WORK_ORDER:
+        return belonging(record, facts, quarantined)
+    effects = [one for one in gathered.effects if one.effect.subject == facts.subject.id]
+    return verdict(facts, policy, effects, quarantined, history.request_of(facts.subject.id))
+
+
+def _gather(record: Record, history: History) -> _Gathered:
+    subjects = history.subjects_of(record.kind, record.id)
+    facts = tuple(one for one in (history.facts_for(*subject) for subject in subjects) if one is not None)
+    effects = tuple(one for f in facts for one in history.effects_of(f.subject.id))
+    names = Names(effects={one.effect.key: one for one in effects})
+    names.learn(record)
+    for one in facts:
+        names.learn(one.subject, one.parent, one.line, one.order, *one.work_orders)
+    ids = {record.id, *(id for one in facts for id in _ids(one))}
+    own = {one.subject.id for one in facts} | {record.id}
+    entries = tuple(e for e in history.entries(sorted(ids)) if e.event == "seen" or e.subject in own)
+    return _Gathered(facts, effects, entries, names)
+
+
+def _ids(facts: Facts) -> Iterator[str]:
+    """The records whose history is part of a subject's."""
+    for record in (facts.subject, facts.parent, facts.line, facts.order):
+        if record is not None:
+            yield record.id
+    yield from (link.work_order for link in facts.links)
+
+
+def _only(work_order: Record, gathered: _Gathered) -> _Gathered:
+    """What concerns one work order among everything about its domain orders."""
+    effects = tuple(one for one in gathered.effects if _concerns(one, work_order.id))
+    keys = {one.effect.key for one in effects}
+
+    def mine(entry: LedgerEntry) -> bool:
+        lists = (entry.data.get("effects"), entry.data.get("superseded"))
+        intended = {str(key) for list_ in lists if isinstance(list_, list) for key in list_}
+        return work_order.id in (entry.subject, entry.work_order) or bool(
+            keys & {entry.effect_key, *intended}
+        )
+
+    entries = tuple(entry for entry in gathered.entries if mine(entry))
+    return _Gathered(gathered.facts, effects, entries, gathered.names)
+
+
+def _concerns(one: StoredEffect, work_order: str) -> bool:
+    effect = one.effect
+    linked = effect.link.work_order if effect.link else ""
+    return work_order in (effect.target, linked) or work_order in effect.key
+
+
+def _about(record: Record, gathered: _Gathered, history: History) -> Iterator[str]:
+    """What it stands under, and since when it is known."""
+    facts = gathered.facts[0] if record.kind in SUBJECT_KINDS and gathered.facts else None
+    above = (
+        [r for r in (facts.parent, facts.line, facts.order) if r is not None]
+        if facts
+        else _parents(record, history)
+    )
+    if above:
+        yield "; ".join(standing(one) for one in above)
+    yield (
+        f"id {record.id}, version {record.version}, created {instant(record.created_at)},"
+        f" changed {instant(record.updated_at)} by its server"
+    )
+
+
+def _parents(record: Record, history: History) -> list[Record]:
+    found = (history.record(kind, id) for kind, id in record.parents().values())
+    return [one for one in found if one is not None]
+
+
+def _alone(record: Record, policy: Policy) -> Part:
+    """A record that has no domain order or order task."""
+    return Part(standing(record), tuple(_why_alone(record, policy)))
+
+
+def _why_alone(record: Record, policy: Policy) -> Iterable[str]:
+    if record.kind is not Kind.WORK_ORDER:
+        return [
+            "no domain order of it has been seen yet: order management makes them when the order is approved"
+        ]
+    claim = link_for(record, policy.links)
+    if claim is None:
+        field = policy.links.field
+        return [
+            f'it is linked to no domain order: "{field}" is empty, and it carries no correlation of syncd'
+        ]
+    return [f'it names the domain order with the {claim.match} "{claim.value}", which has not been seen']
+
+
+def _stale(kind: Kind, history: History, now: datetime) -> Sequence[Next]:
+    """A word about a feed that nobody reads: what is told above may be old."""
+    mark = history.watermark(kind.value)
+    if mark is None or mark.passed_until is None:
+        return (
+            Next(
+                "not polled", f"the {kind} feed has not been read to its end yet", commands=("syncd status",)
+            ),
+        )
+    if now - mark.updated_at > STALE:
+        text = f"the {kind} feed was last read {instant(mark.updated_at)}: does syncd run?"
+        return (Next("not polled", text, commands=("syncd status",)),)
+    return ()
