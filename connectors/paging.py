@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from connectors.errors import FilterIgnored, Misconfigured, Unreachable
 from connectors.http import Reply
-from connectors.ports import Cursor, Position
+from connectors.ports import Cursor, Place, Position
 
 T = TypeVar("T")
 
@@ -41,6 +41,26 @@ def feed_query(where: str, after: Cursor, *, stamp: str, stamp_column: str, id_c
 def is_behind(place: Cursor, after: Cursor) -> bool:
     """Whether a row lies where the query for rows behind `after` asked."""
     return place > after if after.id else place.stamp >= after.stamp
+
+
+def walk_query(where: str, after: str, *, id_column: str) -> str:
+    """The encoded query for rows behind the id `after`, in the order of ids."""
+    behind = f"{id_column}>{after}" if after else ""
+    return "^".join(part for part in (where, behind, f"ORDERBY{id_column}") if part)
+
+
+def next_place(place: Place, ids: Sequence[str], *, limit: int) -> Place:
+    """Where the stretch after this one begins, when one follows. `ids` are those of its rows, in the reply's order."""
+    return Place(ids[-1]) if ids else Place(place.after, place.skip + limit)
+
+
+def check_ids(place: Place, ids: Sequence[str], *, system: str, what: str) -> None:
+    """Raises `FilterIgnored` when rows do not lie behind the place in the order of ids: the query was ignored."""
+    if any(later <= earlier for earlier, later in pairwise((place.after, *ids))):
+        raise FilterIgnored(
+            f"{what}: rows do not come in the order of ids, so the server ignores a part of the query",
+            system=system,
+        )
 
 
 def asked_at(reply: Reply, *, system: str) -> datetime:

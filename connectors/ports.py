@@ -66,6 +66,33 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the next stretch of a walk by id begins: `skip` rows behind the id `after`."""
+
+    after: str = ""
+    skip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The rows that a walk asks for: those in none of the canonical states `without`, and those whose field begins with a
+    text (`or_begins`: field and text) whatever their state. A state that no profile resolves is in none of them."""
+
+    without: frozenset[str] = frozenset()
+    or_begins: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One bounded slice of a walk, in the order of ids. `next` is None only when the server says that nothing follows."""
+
+    records: tuple[Record, ...]
+    next: Place | None
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One journal entry of a record."""
 
@@ -112,6 +139,13 @@ class RemoteSystem(Protocol):
         """Rows of `kind` behind `position` by (stamp, id), `limit` at most.
 
         Raises `FilterIgnored` when a returned row does not match the query (the server ignored the filter).
+        """
+
+    def walk(self, kind: Kind, place: Place, limit: int, wanted: Wanted) -> Stretch:
+        """Rows of `kind` behind `place` by id, `limit` at most, whatever their stamps say.
+
+        Rows that were not asked for are left out on our side. Raises `FilterIgnored` when they do not come in the order
+        of ids behind `place`.
         """
 
     def read(self, kind: Kind, id: str) -> Record:

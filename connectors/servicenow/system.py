@@ -15,14 +15,17 @@ from typing import TypeVar
 from connectors.errors import Doubtful, Misconfigured, Missing, Refused, Unreadable
 from connectors.paging import (
     asked_at,
+    check_ids,
     check_places,
     feed_query,
     follows,
     hidden_rows,
+    next_place,
     next_position,
     shrinking,
+    walk_query,
 )
-from connectors.ports import Note, Page, Position, UnreadableRecord
+from connectors.ports import Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
 from connectors.profile import KindProfile, Profile
 from connectors.retrying import Retries
 from connectors.servicenow import wire
@@ -141,6 +144,40 @@ class ServiceNowSystem:
             except QueryIgnored as error:
                 raise Misconfigured(f"feed {spec.kind}: {error}", system=self._api.system) from None
         return wire.decode_row(row, spec, book)
+
+    # -- walks -----------------------------------------------------------------------------------------------------
+
+    def walk(self, kind: Kind, place: Place, limit: int, wanted: Wanted) -> Stretch:
+        """See `RemoteSystem.walk`."""
+        spec, book = self._spec(kind)
+        if place.after and not wire.is_id(place.after):
+            raise Misconfigured(f"the walk over {kind} is at no id of this system", system=self._api.system)
+
+        def fetch(size: int) -> Stretch:
+            return self._stretch(spec, book, place, size, wanted)
+
+        return self._retries.read(lambda: shrinking(fetch, limit, system=self._api.system))
+
+    def _stretch(
+        self, spec: KindProfile, book: wire.StateBook, place: Place, limit: int, wanted: Wanted
+    ) -> Stretch:
+        where = Filter(spec.where)
+        terms = (where.query(), self._encoded(lambda: wire.wanted_query(wanted, spec, book)))
+        query = walk_query("^".join(term for term in terms if term), place.after, id_column=wire.ID)
+        page = self._api.list(
+            spec.table, query=query, columns=wire.columns_of(spec), limit=limit, offset=place.skip
+        )
+        found = [self._decoded(row, spec, book, where) for row in page.rows]
+        ids = [one.id for one in found if one.id]
+        check_ids(place, ids, system=self._api.system, what=f"walk over {spec.kind}")
+        shown = len(page.rows)
+        more = follows(page.reply, skip=place.skip, limit=limit, shown=shown)
+        return Stretch(
+            records=tuple(one for one in found if isinstance(one, Record) and wire.is_wanted(one, wanted)),
+            next=next_place(place, ids, limit=limit) if more else None,
+            unreadable=tuple(one for one in found if isinstance(one, UnreadableRecord)),
+            hidden=hidden_rows(page.reply, skip=place.skip, limit=limit, shown=shown, followed=more),
+        )
 
     # -- reads by id and by field ----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.ports import Cursor, UnreadableRecord
+from connectors.ports import Cursor, UnreadableRecord, Wanted
 from connectors.profile import KindProfile
 from connectors.strict_json import Flaw
 from mappings.model import UNKNOWN_STATE, Kind, Record
@@ -126,6 +126,30 @@ def stored_state(state: str, spec: KindProfile, book: StateBook) -> str:
     if state not in book.stored:
         raise UnknownField(f"no choice of {spec.table}.{spec.state} means the state {state!r} of the profile")
     return book.stored[state]
+
+
+def wanted_query(wanted: Wanted, spec: KindProfile, book: StateBook) -> str:
+    """The encoded terms for the rows of a walk, "" for all. Raises `UnknownField` for what cannot be asked."""
+    left_out = sorted(stored for stored, state in book.canonical.items() if state in wanted.without)
+    if not left_out:
+        return ""
+    if not all(may_be_queried(stored) and "," not in stored for stored in left_out):
+        raise UnknownField(f"a stored choice of {spec.table}.{spec.state} cannot stand in a query")
+    terms = f"{spec.state}NOT IN{','.join(left_out)}"
+    if wanted.or_begins is None:
+        return terms
+    name, text = wanted.or_begins
+    column = spec.column(name)
+    if column is None or not may_be_queried(text):
+        raise UnknownField(f"the profile has no field {name!r} of {spec.kind}")
+    return f"{terms}^OR{column}STARTSWITH{text}"
+
+
+def is_wanted(record: Record, wanted: Wanted) -> bool:
+    """Whether a walk asked for this record."""
+    if record.state not in wanted.without:
+        return True
+    return wanted.or_begins is not None and record.get(wanted.or_begins[0]).startswith(wanted.or_begins[1])
 
 
 def id_of(row: Mapping[str, Any]) -> str:

@@ -59,7 +59,8 @@ class RespxWorld:
     def ignore_queries(self) -> None:
         def everything(request: httpx.Request) -> httpx.Response | None:
             table = self._server.tables.get(request.url.path.rsplit("/", 1)[-1])
-            if "sys_updated_on>" not in request.url.params.get("sysparm_query", "") or not table:
+            query = request.url.params.get("sysparm_query", "")
+            if not any(term in query for term in ("sys_updated_on>", "sys_id>")) or not table:
                 return None
             return self._server.reply(200, {"result": list(table.values())})
 

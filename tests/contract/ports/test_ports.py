@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from connectors.errors import Conflict, Doubtful, Misconfigured, Missing, Refused
-from connectors.ports import BEGINNING, Cursor, Position
+from connectors.ports import BEGINNING, Cursor, Place, Position, Wanted
 from mappings.model import Kind
 
 ABSENT = "f" * 32
@@ -27,6 +27,18 @@ def feed(world, kind, limit: int, after: Cursor = BEGINNING):
         position = page.next
         assert len(pages) < 500, "a pass must end"
     return records, pages
+
+
+def walk(world, limit: int, place: Place | None = None, wanted: Wanted | None = None):
+    """All records of a walk over the world's kind behind a place, and its stretches."""
+    place, records, stretches = place or Place(), [], []
+    while place is not None:
+        stretch = world.remote.walk(world.kind, place, limit, wanted or Wanted())
+        records += stretch.records
+        stretches.append(stretch)
+        place = stretch.next
+        assert len(stretches) < 500, "a walk must end"
+    return records, stretches
 
 
 class RemoteSystemContract:
@@ -138,6 +150,63 @@ class RemoteSystemContract:
             world.remote.changes_since(
                 world.kind, Position(Cursor(world.remote.server_time() + timedelta(days=1))), 50
             )
+
+    # -- walks
+
+    @pytest.mark.parametrize("limit", [1, 3, 1000])
+    def test_a_walk_brings_every_record_once_in_the_order_of_ids(self, world, limit):
+        ids = world.make(4)
+        records, _ = walk(world, limit)
+        found = [record.id for record in records]
+        assert found == sorted(set(found))
+        assert set(ids) <= set(found)
+
+    def test_a_walk_goes_on_behind_an_id(self, world):
+        world.make(3)
+        records, _ = walk(world, 1000)
+        rest, _ = walk(world, 1000, Place(records[-2].id))
+        assert [record.id for record in rest] == [records[-1].id]
+
+    def test_a_walk_leaves_out_the_states_that_it_does_not_want(self, world):
+        world.make(2)
+        every, _ = walk(world, 1000)
+        state = every[0].state
+        rest, _ = walk(world, 1000, wanted=Wanted(frozenset({state})))
+        assert [r.id for r in rest] == [r.id for r in every if r.state != state]
+
+    def test_a_walk_keeps_what_begins_as_wanted_whatever_its_state(self, world):
+        first, second = world.make(2)
+        world.remote.update(world.kind, first, {"short_description": "ours:1"})
+        world.remote.update(world.kind, second, {"short_description": "theirs:1"})
+        state = world.remote.read(world.kind, first).state
+        wanted = Wanted(frozenset({state}), ("short_description", "ours:"))
+        records, _ = walk(world, 1000, wanted=wanted)
+        found = {record.id for record in records}
+        assert first in found
+        assert second not in found
+
+    def test_a_walk_steps_over_hidden_rows_and_counts_them(self, world):
+        world.make(5)
+        records, _ = walk(world, 1000)
+        hidden = [record.id for record in records[:-1]]
+        world.hide(hidden)
+        shown, stretches = walk(world, 2)
+        assert [record.id for record in shown] == [records[-1].id]
+        assert sum(stretch.hidden for stretch in stretches) == len(hidden)
+
+    def test_a_walk_sets_aside_what_does_not_parse(self, world):
+        good, bad = world.make(2)
+        world.spoil(bad)
+        records, stretches = walk(world, 1000)
+        assert good in {record.id for record in records}
+        assert bad in {one.id for stretch in stretches for one in stretch.unreadable}
+
+    def test_a_walk_stops_at_a_server_that_ignores_where_it_is(self, world):
+        world.make(3)
+        records, _ = walk(world, 1000)
+        world.ignore_queries()
+        with pytest.raises(Misconfigured):
+            walk(world, 1000, Place(records[-1].id))
 
     # -- reads
 

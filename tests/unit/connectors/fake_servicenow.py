@@ -24,7 +24,7 @@ OM_URL = "http://127.0.0.1"
 FSM_URL = "http://127.0.0.2"
 START = datetime(2026, 6, 1, 10, 0, 0, tzinfo=UTC)
 STATE_NUMBERS = {"draft": "1", "closed_complete": "3", "closed_incomplete": "4", "canceled": "7"}
-_TERM = re.compile(r"([A-Za-z_.]+?)(>=|LIKE|IN|=|>)(.*)\Z", re.DOTALL)
+_TERM = re.compile(r"([A-Za-z_.]+?)(NOT IN|STARTSWITH|>=|LIKE|IN|=|>)(.*)\Z", re.DOTALL)
 
 
 @functools.cache
@@ -192,21 +192,26 @@ class FakeServiceNow:
         rows = list(self.tables[table].values())
         if not query:
             return rows
-        groups = [[t for t in group.split("^") if t] for group in query.split("^NQ")]
+        groups = [[t for t in re.split(r"\^(?!OR(?!DERBY))", group) if t] for group in query.split("^NQ")]
         orders = [t.removeprefix("ORDERBY") for t in groups[-1] if t.startswith("ORDERBY")]
         terms = [[t for t in group if not t.startswith("ORDERBY")] for group in groups]
         found = [row for row in rows if any(all(self._holds(t, row) for t in group) for group in terms)]
         return sorted(found, key=lambda row: [row[name] for name in orders])
 
-    def _holds(self, term: str, row: dict[str, str]) -> bool:
+    def _holds(self, terms: str, row: dict[str, str]) -> bool:
+        return any(self._one_holds(term, row) for term in terms.split("^OR"))
+
+    def _one_holds(self, term: str, row: dict[str, str]) -> bool:
         match = _TERM.match(term)
         assert match is not None, f"the fake does not know the term {term!r}"
         column, operator, value = match.groups()
         if column not in row:
             return True  # an unknown column is ignored, as ServiceNow does
         found = row[column]
-        if operator == "IN":
-            return found in value.split(",")
+        if operator in ("IN", "NOT IN"):
+            return (found in value.split(",")) == (operator == "IN")
+        if operator == "STARTSWITH":
+            return found.lower().startswith(value.lower())
         if operator == "LIKE":
             return value.lower() in found.lower()
         if operator == "=":

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Missing, RemoteError
-from connectors.ports import Cursor, Note, Page, Position, UnreadableRecord
+from connectors.ports import Cursor, Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
 from mappings.changes import default_lifecycles
 from mappings.decision_table import DecisionTable
 from mappings.decisions import LinkSettings, Policy
@@ -171,6 +171,31 @@ class FakeSystem:
             hidden=len(window) - len(shown),
         )
 
+    def walk(self, kind: Kind, place: Place, limit: int, wanted: Wanted) -> Stretch:
+        self._maybe_fail("walk", lambda: None)
+        limit = min(limit, self.page_limit)
+        rows = sorted(
+            (
+                r
+                for (k, _), r in self.records.items()
+                if k is kind and r.id > place.after and _is_wanted(r, wanted)
+            ),
+            key=lambda r: r.id,
+        )
+        window = rows[place.skip : place.skip + limit]
+        shown = [r for r in window if r.id not in self.hidden]
+        after = Place(shown[-1].id) if shown else Place(place.after, place.skip + limit)
+        return Stretch(
+            records=tuple(r for r in shown if r.id not in self.unreadable),
+            next=after if len(rows) > place.skip + limit else None,
+            unreadable=tuple(
+                UnreadableRecord(kind, r.id, r.updated_at, "state", "garbled", "{}")
+                for r in shown
+                if r.id in self.unreadable
+            ),
+            hidden=len(window) - len(shown),
+        )
+
     def read(self, kind: Kind, id: str) -> Record:
         self._maybe_fail("read", lambda: None)
         found = self.records.get((kind, id))
@@ -255,6 +280,11 @@ class FakeSystem:
         if committed:
             act()
         raise error
+
+
+def _is_wanted(record: Record, wanted: Wanted) -> bool:
+    field, text = wanted.or_begins or ("", "")
+    return record.state not in wanted.without or (bool(text) and record.get(field).startswith(text))
 
 
 def _key(cursor: Cursor) -> tuple[datetime, str]:
