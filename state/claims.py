@@ -129,10 +129,10 @@ def claim(
     if rows:
         until = now + timedelta(seconds=lease_s)
         connection.execute(_TAKE, {"ids": [row.id for row in rows], "by": owner, "until": until, "now": now})
-    return tuple(_to_claim(row) for row in rows)
+    return tuple(_to_claim(row, now) for row in rows)
 
 
-def _to_claim(row: Any) -> Claim:
+def _to_claim(row: Any, now: datetime) -> Claim:
     return Claim(
         id=row.id,
         fence=row.fence + 1,
@@ -141,6 +141,7 @@ def _to_claim(row: Any) -> Claim:
         attempt=row.attempts + 1,
         first_sent_at=row.first_sent_at,
         last_sent_at=row.last_sent_at,
+        claimed_at=now,
     )
 
 

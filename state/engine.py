@@ -12,7 +12,9 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
@@ -147,6 +149,12 @@ class Database:
             raise StateLocked(f"the state {self.name} has no free connection; try again") from None
 
 
+def database_now(connection: Connection) -> datetime:
+    """The clock of a database server at this moment, not at the beginning of the transaction (PostgreSQL)."""
+    return cast(datetime, connection.scalar(_CLOCK))
+
+
+_CLOCK = text("SELECT clock_timestamp()")
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(:turn)")
 _TAKE_DECIDER = select(schema.decider.c.id).where(schema.decider.c.id == 1).with_for_update()
 

@@ -22,13 +22,17 @@ from state.types import StateError, StateLocked
 
 _T = schema.leases
 _LOCK = text("SELECT pg_try_advisory_lock(:turn)")
+_LOCK_SHARED = text("SELECT pg_try_advisory_lock_shared(:turn)")
 
 
 @contextmanager
-def run_lock(url: str) -> Iterator[None]:
-    """Held while one daemon runs on this state. Raises `StateLocked` when another one does."""
+def run_lock(url: str, *, shared: bool = False) -> Iterator[None]:
+    """Held while a daemon runs on this state. Raises `StateLocked` when another one does.
+
+    `shared` lets several hold it at once on PostgreSQL, for daemons; who holds it alone knows that none is running.
+    """
     path = sqlite_file(parse_url(url))
-    with _file_lock(path) if path is not None else _server_lock(url):
+    with _file_lock(path) if path is not None else _server_lock(url, shared=shared):
         yield
 
 
@@ -52,11 +56,11 @@ def _file_lock(database: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _server_lock(url: str) -> Iterator[None]:
+def _server_lock(url: str, *, shared: bool) -> Iterator[None]:
     database = Database(url)
     try:
         with database.session() as connection:
-            if not connection.scalar(_LOCK, {"turn": RUNNING}):
+            if not connection.scalar(_LOCK_SHARED if shared else _LOCK, {"turn": RUNNING}):
                 raise StateLocked(_HELD.format(name=database.name))
             yield
     finally:
@@ -67,8 +71,7 @@ _HELD = "another syncd runs on the state {name}; stop it first, or use the one-s
 
 
 def take(connection: Connection, name: str, owner: str, lease_s: float, now: datetime) -> bool:
-    """Takes or renews a lease; False while another owner has it. By the caller's clock: a shared database's own clock
-    would come in here."""
+    """Takes or renews a lease; False while another owner has it. `now` is the clock that all owners share."""
     until = now + timedelta(seconds=lease_s)
     row = connection.execute(select(_T).where(_T.c.name == name)).first()
     # taken in the future: the clock was set back, and the lease would last longer than it was meant to

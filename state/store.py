@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
 
+from sqlalchemy import Connection
+
 from mappings.model import Kind, System
 from mappings.requests import Request
 from state import claims, leases, ledger, quarantine, requests, snapshots, summary, watermarks
-from state.engine import CLAIMING, LEASING, Database
+from state.engine import CLAIMING, LEASING, Database, database_now
 from state.history import History
 from state.leases import run_lock
 from state.migrations import check_revision, create_or_migrate
@@ -77,12 +79,17 @@ _NO_SETTLE: Mapping[System, float] = MappingProxyType({})
 class Store:
     """An open state. Safe to call from any thread. `now` is the clock, `run` names this process in the ledger.
 
+    On PostgreSQL several processes share the deadlines that are stored, so its own clock counts there instead of `now`;
+    without `database_clock` it does not, for tests that move the time.
     Raises `StateMissing`, `StateOutdated` or `StateNewer` when it cannot be opened as it is.
     """
 
-    def __init__(self, url: str, now: Callable[[], datetime], run: str = "") -> None:
+    def __init__(
+        self, url: str, now: Callable[[], datetime], run: str = "", *, database_clock: bool = True
+    ) -> None:
         self._database = Database(url)
-        self._now = now
+        self._local_now = now
+        self._database_clock = database_clock and self.is_shared
         self._run = run
         try:
             with self._database.reading() as connection:
@@ -93,6 +100,14 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several daemons may run on this state at once: on PostgreSQL, never on a SQLite file."""
+        return not self._database.is_sqlite
+
+    def _now(self, connection: Connection) -> datetime:
+        return database_now(connection) if self._database_clock else self._local_now()
 
     def baseline(self) -> Baseline | None:
         with self._database.reading() as connection:
@@ -107,7 +122,7 @@ class Store:
     ) -> None:
         """Stores from when on syncd is responsible and where each feed begins. Refuses when there is a baseline."""
         with self._database.deciding() as connection:
-            begin_at(connection, baseline, identities, watermarks, self._now())
+            begin_at(connection, baseline, identities, watermarks, self._now(connection))
 
     def watermark(self, feed: str) -> Watermark | None:
         with self._database.reading() as connection:
@@ -117,7 +132,7 @@ class Store:
     def deciding(self) -> Iterator[Transaction]:
         """A transaction that locks before it reads. Commits at the end of the block, or rolls back by an exception."""
         with self._database.deciding() as connection:
-            transaction = Transaction(connection, self._now(), self._run)
+            transaction = Transaction(connection, self._now(connection), self._run)
             yield transaction
             transaction.finish()
 
@@ -141,7 +156,13 @@ class Store:
         """
         with self._database.writing(CLAIMING) as connection:
             return claims.claim(
-                connection, owner, limit, lease_s, settle_s=settle_s, without=without, now=self._now()
+                connection,
+                owner,
+                limit,
+                lease_s,
+                settle_s=settle_s,
+                without=without,
+                now=self._now(connection),
             )
 
     def lose(self, owner_prefix: str, settle_s: Mapping[System, float]) -> int:
@@ -150,17 +171,17 @@ class Store:
         A create is probed at once (its id is ours), everything else after `settle_s` of its system.
         """
         with self._database.deciding() as connection:
-            return claims.lose(connection, owner_prefix, settle_s, self._now())
+            return claims.lose(connection, owner_prefix, settle_s, self._now(connection))
 
     def next_due(self) -> datetime | None:
         """When the earliest waiting effect may be claimed (now: at once), or a lease ends; None: nothing waits."""
         with self._database.reading() as connection:
-            return claims.next_due(connection, self._now())
+            return claims.next_due(connection, self._now(connection))
 
     def take_lease(self, name: str, owner: str, lease_s: float) -> bool:
         """Takes or renews a named lease, such as that of a feed's poller; False while another owner has it."""
         with self._database.writing(LEASING) as connection:
-            return leases.take(connection, name, owner, lease_s, self._now())
+            return leases.take(connection, name, owner, lease_s, self._now(connection))
 
     def give_back(self, name: str, owner: str) -> None:
         """Ends a named lease before its time."""
@@ -186,7 +207,7 @@ class Store:
     def history(self) -> Iterator[History]:
         """Everything that is kept, for who looks back: `explain` and `quarantine`."""
         with self._database.reading() as connection:
-            yield History(connection, self._now())
+            yield History(connection, self._now(connection))
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

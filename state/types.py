@@ -66,7 +66,8 @@ class Claim:
     """The right to perform one effect until its lease ends. Durable as `in_flight` before it is returned.
 
     `probing` says that it may have been sent before: look by key before writing. `first_sent_at` and `last_sent_at`
-    are those of earlier claims that may have sent it, None when there was none. `attempt` counts from 1.
+    are those of earlier claims that may have sent it, None when there was none. `attempt` counts from 1. `claimed_at`
+    is by the same clock as those two, which need not be that of this machine.
     """
 
     id: int
@@ -76,6 +77,14 @@ class Claim:
     attempt: int
     first_sent_at: datetime | None
     last_sent_at: datetime | None = None
+    claimed_at: datetime | None = None
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since it may have been sent last; 0 where nobody knows when that was."""
+        if self.last_sent_at is None or self.claimed_at is None:
+            return 0.0
+        return max(0.0, (self.claimed_at - self.last_sent_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mappings import decisions
 from mappings.effects import Decision, EffectKind, Reason
@@ -54,14 +54,6 @@ Wait = Callable[[Collection[Future[Performed]], float], object]
 
 def wait_for_workers(workers: Collection[Future[Performed]], seconds: float) -> object:
     return wait_for(workers, seconds, FIRST_COMPLETED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """A claim in the hands of a worker, and when it was taken."""
-
-    claim: Claim
-    began: datetime
 
 
 @dataclass(slots=True)
@@ -110,7 +102,7 @@ class Delivery:
         self._look_again_s = look_again_s
         self._wait = wait
         # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
-        self._running: dict[Future[Performed], _Turn] = {}
+        self._running: dict[Future[Performed], Claim] = {}
         self._doubted: set[str] = set()
         """Effects whose doubt has been told, so that each is told once."""
 
@@ -124,7 +116,7 @@ class Delivery:
             if not self._running:
                 return drained
             self._wait(self._running, self._look_again_s)
-            finished = {future: turn for future, turn in self._running.items() if future.done()}
+            finished = {future: claim for future, claim in self._running.items() if future.done()}
             if finished:
                 self._settle([self._performed(*one) for one in finished.items()], drained)
                 for future in finished:
@@ -137,15 +129,11 @@ class Delivery:
             return self._monotonic() < until
 
         claims = self._store.claim(self._owner, free, self._lease_s, self._settle_s, self._dispatch.paused())
-        began = self._now()
         for claim in claims:
-            self._running[self._executor.submit(self._dispatch.perform, claim, may_send)] = _Turn(
-                claim, began
-            )
+            self._running[self._executor.submit(self._dispatch.perform, claim, may_send)] = claim
 
-    def _performed(self, future: Future[Performed], turn: _Turn) -> Performed:
+    def _performed(self, future: Future[Performed], claim: Claim) -> Performed:
         """The result of a worker; a defect of ours becomes doubt, because nobody knows how far it got."""
-        claim = turn.claim
         try:
             performed = future.result()
         except Exception as error:  # noqa: BLE001 - the one broad except around workers: no defect may lose an effect
@@ -154,8 +142,8 @@ class Delivery:
             )
             wait_s = max(60 * RETRY_BASE_S, self._settle_s[claim.effect.system])
             return Performed(claim, InDoubt(f"performing it failed: {type(error).__name__}", wait_s))
-        settle = timedelta(seconds=self._settle_s[claim.effect.system])
-        believed = claim.last_sent_at is not None and turn.began - claim.last_sent_at >= settle
+        settle_s = self._settle_s[claim.effect.system]
+        believed = claim.last_sent_at is not None and claim.silence_s >= settle_s
         return replace(performed, absent=performed.absent and believed)
 
     def _settle(self, performed: list[Performed], drained: Drained) -> None:

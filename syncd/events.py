@@ -51,6 +51,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "hidden": "rows that the server counted and did not show",
         "id": "id of the record",
         "kind": "the kind of record or effect",
+        "lease": "what only one daemon does at a time: feed:<feed>, gate",
         "lag_s": "age of the watermark by the server's clock",
         "logger": "name of the library's logger",
         "match": "the property that is compared",
@@ -119,6 +120,10 @@ _LIFE = (
     _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
     _event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
+    ),
+    _event("lease.taken", "info", "Of the daemons on this state, this one does it now.", "lease"),
+    _event(
+        "lease.lost", "warning", "Another daemon does it now; this one was too slow to renew.", "lease reason"
     ),
     _event(
         "config.rejected", "error", "The configuration has problems; it is not used.", "file problems next"

@@ -28,6 +28,7 @@ from syncd.health import Health
 from syncd.intake import FEEDS, Intake
 from syncd.logs import Log
 from syncd.observe import Observer
+from syncd.turns import Turns
 
 
 class NotReady(StateError):
@@ -45,6 +46,7 @@ class App:
     intake: Intake
     delivery: Delivery
     gate: Gate
+    turns: Turns
     executor: Executor
     workers: int
     drain_timeout_s: float
@@ -52,7 +54,10 @@ class App:
     config_hash: str
 
     def recover(self) -> int:
-        """Takes over what a daemon that died had in flight; the run lock proves that it is dead."""
+        """Takes over what a daemon that died had in flight; the run lock proves that it is dead. Where several run on one
+        state nothing does, and what a dead one had is taken over when its leases end."""
+        if self.store.is_shared:
+            return 0
         settle = {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
         return self.store.lose(DAEMON_OWNER, settle)
 
@@ -176,6 +181,13 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             wait=wait,
         ),
         gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
+        turns=Turns(
+            store,
+            owner,
+            figures.lease_s,
+            log,
+            shared=store.is_shared and owner.startswith(DAEMON_OWNER),
+        ),
         executor=executor,
         workers=figures.workers,
         drain_timeout_s=figures.drain_timeout_s,

@@ -109,7 +109,7 @@ class TestClaimingAtOnce:
 SENDER = """
 import sys, datetime
 from state.store import Store
-store = Store(sys.argv[1], lambda: datetime.datetime.fromisoformat(sys.argv[2]))
+store = Store(sys.argv[1], lambda: datetime.datetime.fromisoformat(sys.argv[2]), database_clock=False)
 (claim,) = store.claim("run-1:worker-1", 10, 60)
 print(claim.effect.key, flush=True)
 sys.stdin.read()

@@ -61,6 +61,7 @@ app = SimpleNamespace(
     intake=SimpleNamespace(begin=feed, take_page=lambda current: False),
     delivery=SimpleNamespace(drain=drain),
     gate=SimpleNamespace(answer_all=answer_all),
+    turns=SimpleNamespace(take=lambda name: True, give_back=lambda: None),
 )
 sys.exit(Daemon(app).run())
 """

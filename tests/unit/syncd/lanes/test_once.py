@@ -10,6 +10,7 @@ from connectors.errors import Misconfigured, Unreachable
 from mappings.model import Kind, System
 from syncd import exits, logs
 from syncd.daemon import once_with, take_in
+from syncd.turns import Turns
 
 
 @pytest.fixture
@@ -22,6 +23,7 @@ def app(world):
         intake=world.intake,
         delivery=world.delivery,
         gate=world.gate,
+        turns=Turns(world.store, "once:1", 60, logs.get(), shared=False),
     )
 
 
