@@ -69,9 +69,12 @@ class Health:
 
     def worked(self, system: System, lane: str) -> None:
         """A step of `lane` against `system` succeeded. The recovery is told when no lane fails any more; until then the
-        others may try at once, unless the system asked them to wait."""
+        others may try at once, unless the system asked them to wait. What succeeds during a pause began before it and
+        ends nothing."""
         with self._lock:
             now = self._monotonic()
+            if (system, lane) in self._outages and now < self._outages[system, lane].until:
+                return
             outage = self._outages.pop((system, lane), None)
             rest = [o for (s, _), o in self._outages.items() if s is system]
             if outage is not None:

@@ -213,7 +213,7 @@ def called_off(stage: Stage) -> None:
     def problems() -> list[str]:
         rows = [row for row in stage.work_orders() if row["number"] in fresh]
         found = [f"{row['number']} is in state {row['state']}" for row in rows if row["state"] != "7"]
-        return found + [n for n, id in fresh.items() if not stage.sandbox.notes("fsm", id)]
+        return found + [n for n, id in fresh.items() if not stage.sandbox.notes(id)]
 
     stage.until("its work orders are cancelled in field service, each with the reason", problems)
 

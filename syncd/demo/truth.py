@@ -1,6 +1,6 @@
 """What is true, read from the two servers: which work orders exist for which domain order, and what its notes say.
 
-Used by the demo's verdict and by the e2e tests. Knows the tables of the sandbox; knows nothing of the daemon.
+Used by the demo's verdict and by the e2e tests. Knows the report of the sandbox; knows nothing of the daemon.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncd.demo.world import Row, Sandbox
+from syncd.demo.world import Record, Row, Sandbox
 
 PRESCRIBED: Mapping[str, tuple[str, ...]] = {
     "Fiber Access": ("Fiber Installation",),
@@ -44,9 +44,8 @@ class Truth:
 
     subjects: tuple[Subject, ...]
     work_orders: tuple[Row, ...]
-    locations: Mapping[str, str] = field(default_factory=dict)
-    """FSM location ids -> names."""
-    accounts: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Ids of locations, accounts, templates, ... of both servers -> what people read."""
 
     def problems(self) -> list[str]:
         """Every way in which the prescribed work orders do not stand exactly once, whole and noted."""
@@ -73,8 +72,8 @@ class Truth:
 
     def _against_its_order(self, subject: Subject, row: Row) -> list[str]:
         expected = {
-            "location": (self.locations.get(row["location"], ""), subject.location),
-            "account": (self.accounts.get(row["account"], ""), subject.account),
+            "location": (self.names.get(row["location"], ""), subject.location),
+            "account": (self.names.get(row["account"], ""), subject.account),
             "priority": (row["priority"], subject.priority),
         }
         return [
@@ -93,39 +92,39 @@ def _creation_notes(subject: Subject) -> list[str]:
 
 
 def read_truth(sandbox: Sandbox) -> Truth:
-    """Both servers, read now."""
-    specifications = _names(sandbox, "om", "sn_prd_pm_specification")
-    om_locations = _names(sandbox, "om", "cmn_location")
-    om_accounts = _names(sandbox, "om", "customer_account")
-    templates = _names(sandbox, "fsm", "cmdb_workorder_product_model")
-    work_orders = sandbox.rows("fsm", "wm_order", "ORDERBYnumber")
-    domain_orders = {row["sys_id"]: row for row in sandbox.rows("om", "sn_ind_tmt_orm_domain_order")}
-    lines = {row["sys_id"]: row for row in sandbox.rows("om", "sn_ind_tmt_orm_order_line_item")}
-    tasks = sandbox.rows("om", "sn_ind_tmt_orm_order_task", "ORDERBYnumber")
+    """Both servers at one instant."""
+    report = sandbox.report()
+    names = {
+        record[f]: shown
+        for records in report.values()
+        for record in records
+        for f, shown in record["names"].items()
+    }
+    domain_orders = {record["sys_id"]: record for record in report["domain_orders"]}
+    lines = {record["sys_id"]: record for record in report["order_lines"]}
+    work_orders = sorted(map(_row, report["work_orders"]), key=lambda row: row["number"])
 
-    def subject(row: Row, of: Row, what: str) -> Subject:
-        mine = tuple(w for w in work_orders if w["correlation_id"].startswith(f"syncd:1:{row['sys_id']}:"))
+    def subject(record: Record, of: Record, what: str) -> Subject:
+        mine = tuple(w for w in work_orders if w["correlation_id"].startswith(f"syncd:1:{record['sys_id']}:"))
         return Subject(
-            id=row["sys_id"],
-            number=row["number"],
+            id=record["sys_id"],
+            number=record["number"],
             what=what,
-            location=om_locations.get(of["location"], ""),
-            account=om_accounts.get(of["account"], ""),
+            location=of["names"].get("location", ""),
+            account=of["names"].get("account", ""),
             priority=lines[of["order_line_item"]]["priority"],
             work_orders=mine,
-            templates=tuple(sorted(templates.get(w["template"], "?") for w in mine)),
-            notes=tuple(sandbox.notes("om", row["sys_id"])),
+            templates=tuple(sorted(names.get(w["template"], "?") for w in mine)),
+            notes=tuple(note["text"] for note in record["notes"]),
         )
 
-    found = [subject(row, row, specifications[row["specification"]]) for row in domain_orders.values()]
-    found += [subject(row, domain_orders[row["order"]], row["request_type"]) for row in tasks]
-    return Truth(
-        subjects=tuple(sorted(found, key=lambda s: s.number)),
-        work_orders=tuple(work_orders),
-        locations=_names(sandbox, "fsm", "cmn_location"),
-        accounts=_names(sandbox, "fsm", "customer_account"),
-    )
+    found = [subject(record, record, record["names"]["specification"]) for record in domain_orders.values()]
+    found += [
+        subject(task, domain_orders[task["order"]], task["request_type"]) for task in report["order_tasks"]
+    ]
+    return Truth(tuple(sorted(found, key=lambda s: s.number)), tuple(work_orders), names)
 
 
-def _names(sandbox: Sandbox, side: str, table: str) -> dict[str, str]:
-    return {row["sys_id"]: row["name"] for row in sandbox.rows(side, table)}
+def _row(record: Record) -> Row:
+    """The values of a record, without what the report adds."""
+    return {name: value for name, value in record.items() if isinstance(value, str)}

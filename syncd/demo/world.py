@@ -15,6 +15,12 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 Row = dict[str, str]
+Record = dict[str, Any]
+"""A row of the report: its values, `state_name`, `state_label`, `names` of what it refers to, and `notes`."""
+
+_KINDS = {"lines": "order_lines"} | {
+    kind: kind for kind in ("orders", "domain_orders", "order_tasks", "work_orders", "work_tasks")
+}
 
 
 class SandboxError(Exception):
@@ -40,10 +46,17 @@ class Sandbox:
         asked = {"system": side, "table": table, "query": query}
         return cast("list[Row]", self.control("POST", "rows", asked)["rows"])
 
-    def notes(self, side: str, record_id: str) -> list[str]:
-        """The work notes of a record, oldest first."""
-        rows = self.rows(side, "sys_journal_field", f"element_id={record_id}^element=work_notes")
-        return [row["value"] for row in rows]  # in the order of writing; their stamps have whole seconds only
+    def report(self) -> dict[str, list[Record]]:
+        """Every record of both servers by its kind, at one instant, each with its notes in the order of writing."""
+        report = self.control("GET", "report")
+        return {kind: report[name] for name, kind in _KINDS.items()}
+
+    def notes(self, record_id: str) -> list[str]:
+        """The work notes of one record, oldest first."""
+        records = (record for records in self.report().values() for record in records)
+        return [
+            note["text"] for record in records if record["sys_id"] == record_id for note in record["notes"]
+        ]
 
     def reads(self) -> dict[str, int]:
         """How many GETs each table has answered."""

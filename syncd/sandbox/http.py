@@ -23,7 +23,6 @@ from syncd.sandbox.control import Control
 from syncd.sandbox.errors import ApiError
 from syncd.sandbox.faults import AFTER_KINDS, BEFORE_KINDS, Fault
 from syncd.sandbox.messages import Reply, Request, error_reply
-from syncd.sandbox.paging import DEFAULT_LIMIT
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -89,7 +88,7 @@ class Port:
         reply = self._api.serve(request)
         kinds = [kind for kind, methods in AFTER_KINDS.items() if request.method in methods]
         for fault in self._world.faults.take(kinds, self._system, request.method, target):
-            if _window(request) > fault.number("above", 0):
+            if "above" not in fault.options or _rows_asked(request) > fault.number("above", 0):
                 reply = await _afterwards(fault, reply)
         return reply
 
@@ -125,10 +124,10 @@ def _table(request: Request) -> str:
     return next((after for at, after in itertools.pairwise(parts) if at in {"table", "stats"}), "")
 
 
-def _window(request: Request) -> int:
-    """How many rows a request asks for."""
+def _rows_asked(request: Request) -> int:
+    """How many rows a request asks for; one where it names a record and no limit."""
     text = request.params.get("sysparm_limit", "")
-    return int(text) if text.isdecimal() else DEFAULT_LIMIT
+    return int(text) if text.isdecimal() else 1
 
 
 def _instead(fault: Fault) -> Reply:

@@ -40,7 +40,7 @@ def _describe(instance: Instance, row: Row) -> dict[str, object]:
     """The stored values, the canonical and shown state, and the work notes, oldest first."""
     table = next(name for name in instance.dictionary.chain(row.table) if name in instance.codes)
     codes = instance.codes[table]
-    described: dict[str, object] = dict(row.values)
+    described: dict[str, object] = {name: row[name] for name in instance.dictionary.fields(row.table)}
     described["state_name"] = codes.name(row["state"])
     described["state_label"] = codes.label(row["state"])
     described["names"] = {

@@ -82,7 +82,7 @@ def test_every_status_seen_is_noted_once_and_in_order(playground: Playground) ->
     }
 
     def labels(subject_id: str, number: str) -> list[str]:
-        mine = [n for n in sandbox.notes("om", subject_id) if number in n and "[syncd:1:status:" in n]
+        mine = [n for n in sandbox.notes(subject_id) if number in n and "[syncd:1:status:" in n]
         return [label for note in mine for label in stages.values() if f"-> {label}" in note]
 
     for count, step in enumerate(stages, start=1):

@@ -47,10 +47,11 @@ def test_an_outage_is_told_once_and_its_end_with_its_length(health, time, events
     for _ in range(5):
         health.failed(FSM, "intake", Unreachable("no connection"))
         time.now += 2
+    time.now += 10
     health.worked(FSM, "intake")
     health.worked(FSM, "intake")
     assert names(events) == ["remote.unavailable", "remote.recovered"]
-    assert (events[1]["outage_s"], events[1]["failures"]) == (10.0, 5)
+    assert (events[1]["outage_s"], events[1]["failures"]) == (20.0, 5)
 
 
 def test_an_outage_that_changes_its_kind_is_told_again(health, events):
@@ -71,9 +72,10 @@ def test_two_lanes_are_one_outage_from_the_first_failure_to_the_last(health, tim
     assert events[-1] == {**events[-1], "event": "remote.recovered", "outage_s": 10.0, "failures": 2}
 
 
-def test_systems_are_told_apart(health, events):
+def test_systems_are_told_apart(health, time, events):
     health.failed(FSM, "intake", Unreachable("down"))
     health.failed(OM, "intake", Unreachable("down"))
+    time.now += 1
     health.worked(OM, "intake")
     assert [(e["event"], e["system"]) for e in events[1:]] == [
         ("remote.unavailable", OM),
@@ -97,9 +99,18 @@ def test_workers_that_fail_together_pause_once(health):
     assert health.pause_s(FSM, "delivery") == 1
 
 
-def test_a_lane_that_works_has_no_pause(health):
+def test_a_step_that_succeeds_during_a_pause_began_before_it_and_ends_nothing(health, time, events):
+    health.failed(FSM, "delivery", Busy("429", retry_after=7))
+    time.now += 1
+    health.worked(FSM, "delivery")
+    assert health.pause_s(FSM, "delivery") == 6
+    assert names(events) == ["remote.unavailable"]
+
+
+def test_a_lane_that_works_has_no_pause(health, time):
     health.failed(FSM, "delivery", Unreachable("down"))
     assert health.pause_s(FSM, "intake") == 0
+    time.now += 1
     health.worked(FSM, "delivery")
     assert health.pause_s(FSM, "delivery") == 0
 
@@ -119,15 +130,17 @@ def test_the_kind_of_failure_decides_the_pause(health, error, pause):
     assert health.pause_s(FSM, "delivery") == pause
 
 
-def test_a_lane_that_recovers_lets_the_others_try_at_once(health):
+def test_a_lane_that_recovers_lets_the_others_try_at_once(health, time):
+    health.failed(FSM, "intake", Unreachable("down"))
+    time.now += 1
     health.failed(FSM, "delivery", Misconfigured("401"))
-    health.failed(FSM, "intake", Misconfigured("401"))
     health.worked(FSM, "intake")
     assert health.pause_s(FSM, "delivery") == 0
 
 
-def test_a_lane_that_was_asked_to_wait_waits_whatever_the_others_do(health):
+def test_a_lane_that_was_asked_to_wait_waits_whatever_the_others_do(health, time):
     health.failed(FSM, "delivery", Busy("429", retry_after=30))
     health.failed(FSM, "intake", Unreachable("down"))
+    time.now += 1
     health.worked(FSM, "intake")
-    assert health.pause_s(FSM, "delivery") == 30
+    assert health.pause_s(FSM, "delivery") == 29
