@@ -25,12 +25,13 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration."""
 
 metadata = MetaData()
@@ -115,7 +116,26 @@ identities = Table(
     Column("system", Text, primary_key=True),
     Column("id", Text, nullable=False),
     Column("url", Text, nullable=False),
+    Column("bound_at", Instant),  # links made before it say nothing about this instance
 )
+
+catch_up = Table(
+    "catch_up",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("since", Instant, nullable=False),
+    Column("probe_from", Instant),
+    CheckConstraint("id = 1", name="one_catch_up"),
+)
+"""One row while the state may be older than the world."""
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("subject_kind", Text, nullable=False),
+)
+"""Subjects first seen in a catch-up: they are looked at as a whole at its end."""
 
 decider = Table(
     "decider",
@@ -176,6 +196,7 @@ requests = Table(
     Column("moved_at", Instant, nullable=False),
     Column("search_from", Instant),
     Column("retry_after", Instant),
+    Column("unremembered", Boolean, nullable=False, server_default=false()),
 )
 """Requests for closure."""
 
@@ -219,6 +240,8 @@ outbox = Table(
     Column("last_sent_at", Instant),
     Column("settled_at", Instant),
     Column("reason", OutsideText, nullable=False),
+    # an earlier or later life may have sent it, and this state does not remember
+    Column("unremembered", Boolean, nullable=False, server_default=false()),
     Index("outbox_waiting", "priority", "id", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
     Index("outbox_queues", "subject", "system", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     Index("outbox_in_flight", "lease_until", sqlite_where=text(IN_FLIGHT), postgresql_where=text(IN_FLIGHT)),
