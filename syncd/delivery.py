@@ -170,7 +170,7 @@ class Delivery:
         settled: list[Performed] = []
         with self._store.deciding() as tx:
             for one in (self._overtaken(tx, one) for one in performed):
-                if not tx.settle(one.claim, one.outcome):
+                if not tx.settle(one.claim, _kept(one)):
                     sightings.add("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)
                     continue
                 settled.append(one)
@@ -253,6 +253,13 @@ def _is_news(one: Performed) -> bool:
     return not again or one.claim.attempt.bit_count() == 1
 
 
+def _kept(one: Performed) -> Outcome:
+    """The outcome as the state keeps it: with the remote system's own words, which a log never has."""
+    if isinstance(one.outcome, Parked) and one.refusal not in one.outcome.reason:
+        return Parked(f"{one.outcome.reason}: {one.refusal}")
+    return one.outcome
+
+
 def _entry(one: Performed) -> LedgerEntry:
     effect = one.claim.effect
     return LedgerEntry(
@@ -264,7 +271,7 @@ def _entry(one: Performed) -> LedgerEntry:
             "kind": effect.kind.value,
             "attempt": one.claim.attempt,
             "number": _number(one.outcome),
-            "detail": _detail(one.outcome),
+            "detail": _detail(_kept(one)),
         },
     )
 

@@ -188,7 +188,7 @@ class TestWhatIsTrueNow:
         world.fsm.fail("create_work_order", Refused("403", reason="No work here"))
         world.settle_down(2)
         planned = 'work order "Fiber Installation" (rule fiber, slot 1) is planned, and not there: '
-        assert now_of("DO1") == f"{planned}refused, waits for a person: 403"
+        assert now_of("DO1") == f"{planned}refused, waits for a person: 403: No work here"
         with world.store.deciding() as tx:
             assert tx.drop(f"create:{world.id('DO1')}:fiber:1:1", "given up by A. Meier: not needed")
         assert now_of("DO1") == f"{planned}given up: given up by A. Meier: not needed"

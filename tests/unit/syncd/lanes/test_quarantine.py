@@ -216,7 +216,7 @@ class TestOnPaper:
         assert "why: state: garbled" in text
         assert "syncd quarantine retry d7" in text
         assert "create_work_order for DO1 waits for a person" in text
-        assert "why: 403" in text
+        assert "why: 403: No work here" in text
         assert "secret person" not in text + json.dumps(list_as_json(held()))
 
     def test_showing_a_record_shows_its_body_escaped(self, world, held):
@@ -237,7 +237,7 @@ class TestOnPaper:
         assert 'template = the template whose name is "Fiber Installation"' in text
         found = json.loads(json.dumps(show_as_json(parked)))["effect"]
         assert found["references"]["template"]["value"] == "Fiber Installation"
-        assert (found["attempts"], found["reason"]) == (1, "403")
+        assert (found["attempts"], found["reason"]) == (1, "403: No work here")
 
     def test_a_record_that_names_itself_is_a_record(self, unreadable):
         assert isinstance(unreadable, HeldRecord)
