@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @verb(
-    "syncd explain DO0001042",
+    "syncd explain PO0001042",
     exits.OK,
     exits.UNAVAILABLE,
     exits.LOCKED,

@@ -48,7 +48,7 @@ def list_(config_path: Path, as_json: bool) -> int:
 
 
 @command.command(
-    epilog=epilog("syncd quarantine show DO0001042", exits.OK, exits.USAGE, exits.LOCKED, exits.CONFIG)
+    epilog=epilog("syncd quarantine show PO0001042", exits.OK, exits.USAGE, exits.LOCKED, exits.CONFIG)
 )
 @click.argument("name")
 @config_option
@@ -72,7 +72,7 @@ def show(name: str, config_path: Path, as_json: bool) -> int:
 
 @command.command(
     epilog=epilog(
-        "syncd quarantine retry DO0001042",
+        "syncd quarantine retry PO0001042",
         exits.OK,
         exits.USAGE,
         exits.QUARANTINE,
@@ -109,7 +109,7 @@ def retry(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_r
 
 @command.command(
     epilog=epilog(
-        'syncd quarantine drop DO0001042 --by "A. Meier" --reason "order was never valid"',
+        'syncd quarantine drop PO0001042 --by "A. Meier" --reason "order was never valid"',
         exits.OK,
         exits.USAGE,
         exits.LOCKED,
