@@ -178,6 +178,8 @@ class Facts:
     `parent`. `work_orders` are the last seen snapshots of the linked ones. `effects` are those of this subject that
     are not done or superseded. `historic` means created before the baseline: known, noted, but never given creates.
     `wanted_elsewhere` are the linked work orders that another subject, not cancelled, is linked to as well.
+    `vanished` are the linked work orders that are gone from FSM, `waived` the slots (rule and number) of the plan that a
+    person decided to do without.
     """
 
     subject: Record
@@ -190,6 +192,8 @@ class Facts:
     effects: tuple[KnownEffect, ...] = ()
     historic: bool = False
     wanted_elsewhere: frozenset[str] = frozenset()
+    vanished: frozenset[str] = frozenset()
+    waived: frozenset[tuple[str, int]] = frozenset()
 
     def value(self, column: str) -> str:
         """A fact by its column name: a field of the subject, or "line.x", "order.x", "domain_order.x", "parent.x".

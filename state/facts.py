@@ -1,6 +1,6 @@
 """Gathers everything that a decision about one domain order may look at, and finds what a record concerns.
 
-Called by `state.transaction`. Seven indexed statements at most for a usual record; never decides anything.
+Called by `state.transaction`. Nine indexed statements at most for a usual record; never decides anything.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
-from state import links, outbox
+from state import links, outbox, sweeps
 from state.snapshots import Snapshots
 from state.types import Baseline
 
@@ -51,18 +51,23 @@ def facts_for(
     parent, line, order = _above(snapshots, subject)
     snapshots.flush()
     linked = links.of_subject(connection, id)
+    plan = links.plan_of(connection, id)
     return Facts(
         subject=subject,
         line=line,
         order=order,
         parent=parent,
-        plan=links.plan_of(connection, id),
+        plan=plan,
         links=tuple(link for link, _ in linked),
         work_orders=tuple(work_order for _, work_order in linked if work_order is not None),
         effects=outbox.of_subject(connection, id),
         # without a baseline syncd is responsible for nothing yet
         historic=baseline is None or subject.created_at < baseline.at,
         wanted_elsewhere=links.wanted_elsewhere(connection, id) if linked else frozenset(),
+        vanished=sweeps.vanished_among(connection, [link.work_order for link, _ in linked])
+        if linked
+        else frozenset(),
+        waived=sweeps.waived(connection, id) if plan and plan.work_orders else frozenset(),
     )
 
 

@@ -5,7 +5,7 @@ Made by `state.store.Store.history` for `explain` and `quarantine`. Only reads; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,18 @@ from sqlalchemy import Connection, bindparam, select
 
 from mappings.model import EffectStatus, Facts, Kind, Record
 from mappings.requests import Request
-from state import facts, ledger, outbox, quarantine, requests, schema, watermarks
+from state import facts, ledger, outbox, quarantine, requests, safety, schema, sweeps, watermarks
 from state.snapshots import COLUMNS, Snapshots, chunks, to_record
-from state.types import Baseline, LedgerEntry, QuarantinedRecord, StoredEffect, Watermark
+from state.types import (
+    Baseline,
+    LedgerEntry,
+    QuarantinedRecord,
+    SafetyStop,
+    StoredEffect,
+    Sweep,
+    VanishedLink,
+    Watermark,
+)
 
 _S = schema.snapshots
 _O = schema.outbox
@@ -101,6 +110,32 @@ class History:
     def parked(self) -> tuple[StoredEffect, ...]:
         """The effects that wait for a person, oldest first."""
         return tuple(_to_stored(row) for row in self._connection.execute(_PARKED))
+
+    def open_ids(
+        self, kind: Kind, after: str, until: str, without: Collection[str], *, limit: int | None = None
+    ) -> list[str]:
+        """Ids behind `after` up to `until` ("" for the end) of records that are in none of the states `without`."""
+        return sweeps.open_ids(self._connection, kind, after, until, without, limit=limit)
+
+    def linked_ids(self, after: str, until: str) -> list[str]:
+        """Linked work orders behind `after` up to `until` ("" for the end)."""
+        return sweeps.linked_ids(self._connection, after, until)
+
+    def twins(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Domain orders with several work orders for one correlation, and those work orders."""
+        return sweeps.twins(self._connection)
+
+    def vanished_links(self) -> tuple[VanishedLink, ...]:
+        """Links whose work order is gone from field service, oldest first."""
+        return sweeps.vanished_links(self._connection)
+
+    def last_sweep(self) -> Sweep | None:
+        """The newest run of the sweep that came to its end."""
+        return sweeps.latest(self._connection, finished=True)
+
+    def stops(self) -> tuple[SafetyStop, ...]:
+        """Lanes that stopped before a mass change, oldest first."""
+        return safety.every(self._connection)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

@@ -69,7 +69,9 @@ _PARKED = (
 )
 
 
-def apply(connection: Connection, decision: Decision, now: datetime) -> tuple[str, ...]:
+def apply(
+    connection: Connection, decision: Decision, now: datetime, *, revive: bool = True
+) -> tuple[str, ...]:
     """Voids what the decision supersedes and stores what it intends; the keys that wait now and did not before."""
     if decision.supersede:
         why = decision.because[0].text if decision.because else "superseded by a later decision"
@@ -79,7 +81,7 @@ def apply(connection: Connection, decision: Decision, now: datetime) -> tuple[st
     if not effects:
         return ()
     stored = {row.key: row for row in connection.execute(_STORED, {"keys": list(effects)})}
-    wanted_again = [key for key, row in stored.items() if row.status in sources("wanted_again")]
+    wanted_again = [key for key, row in stored.items() if revive and row.status in sources("wanted_again")]
     born = [key for key in effects if key not in stored or key in wanted_again]
     if wanted_again:
         # born anew at the end of its queue: its old place was before effects that were decided since

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration."""
 
 metadata = MetaData()
@@ -199,6 +199,53 @@ requests = Table(
     Column("unremembered", Boolean, nullable=False, server_default=false()),
 )
 """Requests for closure."""
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("began_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+)
+
+missing = Table(
+    "missing",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("first_missing_at", Instant, nullable=False),
+    Column("sweep", Integer, nullable=False),  # the first that did not find it
+    Column("vanished_at", Instant),
+)
+"""Records that a sweep did not find by their id."""
+
+dropped_links = Table(
+    "dropped_links",
+    metadata,
+    Column("domain_order", Text, primary_key=True),
+    Column("work_order", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("dropped_by", OutsideText, nullable=False),
+    Column("reason", OutsideText, nullable=False),
+    Column("dropped_at", Instant, nullable=False),
+)
+"""Links to vanished work orders that a person let go; their slots of the plan are waived."""
+
+safety_stops = Table(
+    "safety_stops",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("counts", Json, nullable=False),
+    Column("known", Integer, nullable=False),
+    Column("stopped_at", Instant, nullable=False),
+    Column("allowed_by", OutsideText, nullable=False),
+    Column("allowed_reason", OutsideText, nullable=False),
+    Column("allowed_at", Instant),
+)
+"""Lanes that stopped before a mass change."""
 
 plans = Table(
     "plans",

@@ -6,7 +6,7 @@ the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from mappings.effects import Decision
 from mappings.model import Facts, Kind, Link, Record, System
 from mappings.requests import Request
-from state import facts, ledger, links, outbox, quarantine, requests, watermarks
+from state import facts, ledger, links, outbox, quarantine, requests, safety, sweeps, watermarks
 from state.snapshots import Snapshots
-from state.types import Baseline, Claim, Done, LedgerEntry, Outcome
+from state.types import Baseline, Claim, Done, LedgerEntry, Outcome, SafetyStop, VanishedLink
 
 
 class Transaction:
@@ -63,13 +63,16 @@ class Transaction:
             self._baseline = watermarks.baseline(self._connection)
         return facts.facts_for(self._connection, self._snapshots, self._baseline, kind, id)
 
-    def apply(self, decision: Decision) -> tuple[str, ...]:
-        """Makes a decision durable. Returns the keys of the effects that wait now and did not before."""
+    def apply(self, decision: Decision, *, revive: bool = True) -> tuple[str, ...]:
+        """Makes a decision durable. Returns the keys of the effects that wait now and did not before.
+
+        Without `revive` an effect that was overtaken or given up stays so.
+        """
         if decision.plan is not None:
             links.pin(self._connection, decision.plan, self._now)
         if decision.noted:
             links.mark_noted(self._connection, decision.subject, decision.noted)
-        return outbox.apply(self._connection, decision, self._now)
+        return outbox.apply(self._connection, decision, self._now, revive=revive)
 
     def link(self, link: Link) -> bool:
         """Links the two unless they are linked already; says whether it did."""
@@ -113,6 +116,50 @@ class Transaction:
     def drop(self, key: str, reason: str) -> bool:
         """Gives a parked effect up; False when it is not parked."""
         return outbox.drop(self._connection, key, reason, self._now)
+
+    # -- the sweep and the safety stop -----------------------------------------------------------------------------
+
+    def begin_sweep(self) -> int:
+        """Numbers a new run of the sweep."""
+        return sweeps.begin(self._connection, self._now)
+
+    def finish_sweep(self, number: int) -> None:
+        sweeps.finish(self._connection, number, self._now)
+
+    def missed(self, kind: Kind, ids: Iterable[str], sweep: int) -> list[str]:
+        """A sweep did not find these records; those that an earlier one had not found either have vanished now."""
+        return sweeps.missed(self._connection, kind, ids, sweep, self._now)
+
+    def found(self, kind: Kind, ids: Iterable[str]) -> list[str]:
+        """A sweep found these records; those that counted as vanished are back."""
+        return sweeps.found(self._connection, kind, ids)
+
+    def drop_link(self, gone: VanishedLink, by: str, reason: str) -> bool:
+        """A person lets a vanished work order go; False when the link is not there any more."""
+        return sweeps.drop(self._connection, gone, by, reason, self._now)
+
+    def known_open(self, kind: Kind, without: Collection[str]) -> int:
+        """How many records of a kind are known that are in none of the states `without`."""
+        self._snapshots.flush()
+        return sweeps.count_open(self._connection, kind, without)
+
+    def stop_of(self, lane: str) -> SafetyStop | None:
+        """Whether a lane stopped before a mass change, and what a person said."""
+        return safety.of_lane(self._connection, lane)
+
+    def stop_lane(self, lane: str, counts: Mapping[str, int], known: int) -> None:
+        """The lane waits for a person."""
+        safety.stop(self._connection, SafetyStop(lane, counts, known, self._now))
+
+    def allow_lane(self, lane: str, by: str, reason: str) -> bool:
+        """A person lets a stopped lane go on; False when it waits for nobody."""
+        return safety.allow(self._connection, lane, by, reason, self._now)
+
+    def clear_lane(self, lane: str) -> None:
+        """The lane has done what it was allowed to do."""
+        safety.clear(self._connection, lane)
+
+    # -- the rest --------------------------------------------------------------------------------------------------
 
     def advance(self, feed: str, stamp: datetime, id: str, passed_until: datetime | None = None) -> None:
         """Moves a watermark forward; what lies behind it changes nothing."""

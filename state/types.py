@@ -183,6 +183,41 @@ class StoredEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """One run of the sweep; `finished_at` None when it runs, or was cut short."""
+
+    number: int
+    began_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VanishedLink:
+    """A link whose work order is gone from field service. `number` is that of the work order as last seen."""
+
+    link: Link
+    number: str
+    first_missing_at: datetime
+    vanished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyStop:
+    """A lane that stopped before a mass change: what it would have done to how many orders, of how many known ones.
+
+    `allowed_at` None: it waits for a person.
+    """
+
+    lane: str
+    counts: Mapping[str, int]
+    known: int
+    stopped_at: datetime
+    allowed_by: str = ""
+    allowed_reason: str = ""
+    allowed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ParkedEffect:
     """An effect that waits for a person."""
 
