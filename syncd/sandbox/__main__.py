@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from syncd.sandbox.server import SandboxOptions, main
+from syncd.sandbox.world import PASSWORD
 
 
 def parse(arguments: Sequence[str] | None = None) -> SandboxOptions:
@@ -28,6 +29,7 @@ def parse(arguments: Sequence[str] | None = None) -> SandboxOptions:
     parser.add_argument("--shared", action="store_true", help="one instance behind both ports")
     parser.add_argument("--qualification", action="store_true", help="work orders wait for qualification")
     parser.add_argument("--naive", action="store_true", help="order management refuses nothing by itself")
+    parser.add_argument("--password", default=PASSWORD, help="of every simulated user")
     parser.add_argument("--ready-file", type=Path, help="also write the announced line to this file")
     parser.add_argument("--states-file", type=Path, help="JSON: table -> canonical state -> stored value")
     parser.add_argument("--tls-cert", type=Path, help="certificate file: speak TLS")
@@ -43,6 +45,7 @@ def parse(arguments: Sequence[str] | None = None) -> SandboxOptions:
         decomposition_delay_ms=given.decomposition_delay_ms,
         qualification=given.qualification,
         enforcing=not given.naive,
+        password=given.password,
         ready_file=given.ready_file,
         states=orjson.loads(given.states_file.read_bytes()) if given.states_file else {},
         tls_cert=given.tls_cert,

@@ -41,10 +41,13 @@ class Api:
         try:
             return self._serve(_overridden(request))
         except ApiError as error:
+            if error.status == 401:
+                self._traffic.turned_away(self.system)
             return error_reply(error)
 
     def _serve(self, request: Request) -> Reply:
         if request.path == "/oauth_token.do":
+            self._traffic.asked_for_token(self.system)
             return self._authority.serve_token(request)
         version, resource, rest = split_path(request.path)
         self._traffic.record(

@@ -23,7 +23,8 @@ cannot reach it by accident.
     GET    /sandbox/report                       everything there is, with notes, per correlation, and what is doubled
     GET    /sandbox/requests, DELETE             counts of requests by system, method and table; of writes
     GET    /sandbox/clock, POST                  {advance_s?, freeze?: bool}
-    POST   /sandbox/settings                     {enforcing?, qualification?, decomposition_delay_ms?, properties?: {name: value}}
+    POST   /sandbox/settings                     {enforcing?, qualification?, decomposition_delay_ms?, token_life_s?,
+                                                  properties?: {name: value}}
     POST   /sandbox/tokens/expire
 """
 
@@ -162,6 +163,9 @@ def _settings(world: World, _: tuple[str, ...], body: Body) -> object:
     delay = body.number("decomposition_delay_ms", int(orders.delay / timedelta(milliseconds=1)))
     orders.delay = timedelta(milliseconds=delay)
     for instance in {id(i): i for i in (world.order_instance, world.field_instance)}.values():
+        if life := body.number("token_life_s", 0):
+            for client in instance.store.rows("oauth_entity"):
+                instance.update(client, {"access_token_lifespan": str(life)})
         for name, value in body.mapping("properties").items():
             row = instance.store.first("sys_properties", name=name)
             if row is None:

@@ -38,6 +38,10 @@ class Tuned(Playground):
     """Keys of both system sections; they replace those of the demo's config."""
     more = ""
 
+    def set(self, name: str, value: str) -> None:
+        """A variable in the environment of the processes that are started from now on."""
+        self._environment[name] = value
+
     def write_config(self, sandbox: Sandbox, extra: str = "") -> None:
         super().write_config(sandbox, extra + self.more)
         lines = self.config.read_text(encoding="utf-8").splitlines()
@@ -67,8 +71,12 @@ class Site:
         self.sandbox = ground.start_sandbox(*options)
         done = ground.verb("state", "init", "--from", "now")
         assert done.returncode == 0, done.stderr
-        self.daemon = ground.start_daemon()
+        self._mark = 0
+        self.restart()
         self.wait_for("the first pass", lambda: self.events("cycle.finished"))
+
+    def restart(self) -> None:
+        self.daemon = self.ground.start_daemon()
 
     # -- people ----------------------------------------------------------------------------------------------------
 
@@ -96,6 +104,14 @@ class Site:
 
     def events(self, name: str, since: int = 0) -> list[dict[str, Any]]:
         return [line for line in self.lines()[since:] if line["event"] == name]
+
+    def mark(self) -> None:
+        """What is written from now on is `fresh`."""
+        self._mark = len(self.lines())
+
+    def fresh(self, name: str = "") -> list[dict[str, Any]]:
+        """The lines since `mark`, of one event or all."""
+        return [line for line in self.lines()[self._mark :] if name in ("", line["event"])]
 
     # -- the truth -------------------------------------------------------------------------------------------------
 
@@ -126,15 +142,36 @@ def playground(tmp_path: Path) -> Iterator[Playground]:
     ground.close()
 
 
+def impatient(folder: Path, keys: Mapping[str, str]) -> Tuned:
+    ground = Tuned(folder, poll="200ms")
+    ground.systems = keys_of(IMPATIENT) | dict(keys)
+    ground.more = '[daemon]\nlongest_pause = "1s"\nworkers = 8\n'
+    ground.set("SYNCD_SANDBOX_SECRET", "sandbox-secret")
+    return ground
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A sandbox and an impatient daemon for all tests of a module."""
-    ground = Tuned(tmp_path_factory.mktemp("site"), poll="200ms")
-    ground.systems = keys_of(IMPATIENT)
-    ground.more = '[daemon]\nlongest_pause = "1s"\n'
+    ground = impatient(tmp_path_factory.mktemp("site"), {})
     try:
         yield Site(ground)
     finally:
+        ground.close()
+
+
+@pytest.fixture
+def make_site() -> Iterator[Callable[..., Site]]:
+    """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox)`."""
+    grounds: list[Playground] = []
+
+    def make(folder: Path, keys: Mapping[str, str], *options: str) -> Site:
+        ground = impatient(folder, keys)
+        grounds.append(ground)
+        return Site(ground, *options)
+
+    yield make
+    for ground in grounds:
         ground.close()
 
 

@@ -105,3 +105,15 @@ def test_a_wrong_grant_is_refused(anonymous, om, change, error):
 
 def test_a_json_body_gets_no_token(anonymous, om):
     assert anonymous.post(f"{om.url}/oauth_token.do", json=PASSWORD_GRANT).status_code == 400
+
+
+def test_the_life_of_tokens_can_be_shortened_and_who_asks_is_counted(anonymous, om, people):
+    people.do("requests", "DELETE")
+    people.do("settings", token_life_s=3)
+    given = token(anonymous, om, **PASSWORD_GRANT).json()
+    assert given["expires_in"] == 2
+    people.wait(4)
+    assert status(anonymous, om, given["access_token"]) == 401
+    counted = people.do("requests", "GET")
+    assert counted["tokens"] == counted["unauthenticated"] == {"order_management": 1}
+    people.do("settings", token_life_s=1800)

@@ -1,0 +1,158 @@
+"""Authentication on its way: refused credentials, tokens that run out, one refresh for all threads, and no secret anywhere.
+
+Each test has a daemon of its own; the sandbox hands out tokens and counts who asks for them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "correct-horse-battery"
+CLIENT_SECRET = "sandbox-secret"
+OAUTH = {
+    "auth": '"oauth"',
+    "client_id": '"sandbox-client"',
+    "client_secret": '{ env = "SYNCD_SANDBOX_SECRET" }',
+    "grant": '"client_credentials"',
+    "username": "",
+    "password": "",
+}
+GRANTS = {
+    "client credentials": OAUTH,
+    "password": OAUTH
+    | {
+        "grant": '"password"',
+        "username": '"syncd.integration"',
+        "password": '{ env = "SYNCD_SANDBOX_PASSWORD" }',
+    },
+}
+SYSTEMS = ("order_management", "field_service")
+
+
+@pytest.fixture
+def start(tmp_path: Path, make_site: Any) -> Iterator[Any]:
+    """Starts a site whose systems are authenticated to as the given keys say."""
+    yield lambda keys, *options: make_site(tmp_path, keys, "--password", PASSWORD, *options)
+
+
+def converged(site: Any, work_orders: int) -> None:
+    def settled() -> bool:
+        truth = site.truth()
+        return len(truth.work_orders) == work_orders and not truth.problems()
+
+    site.wait_for(f"{work_orders} work orders", settled)
+
+
+def counts(site: Any, what: str) -> dict[str, int]:
+    found = site.control("GET", "requests")[what]
+    return {system: found.get(system, 0) for system in SYSTEMS}
+
+
+def test_a_wrong_password_is_one_loud_event_for_each_system_and_the_daemon_lives(start: Any) -> None:
+    site = start({})
+    site.ground.stop(site.daemon)
+    site.mark()
+    site.ground.set("SYNCD_SANDBOX_PASSWORD", "wrong")
+    site.restart()
+    site.wait_for("both systems told", lambda: len(site.fresh("remote.misconfigured")) >= 2)
+    before = counts(site, "unauthenticated")
+    site.wait_for(
+        "more attempts",
+        lambda: all(n >= before[s] + 2 for s, n in counts(site, "unauthenticated").items()),
+    )
+    told = site.fresh("remote.misconfigured")
+    assert sorted(line["system"] for line in told) == sorted(SYSTEMS)
+    assert {line["level"] for line in told} == {"error"}
+    assert len(site.fresh()) <= 6
+    assert site.ground.stop(site.daemon) == 0
+    assert site.ground.verb("once").returncode == 77
+    assert site.control("GET", "requests")["writes"] == 0
+
+
+def test_a_wrong_client_secret_ends_a_cycle_with_77(start: Any) -> None:
+    site = start(OAUTH)
+    site.ground.stop(site.daemon)
+    site.ground.set("SYNCD_SANDBOX_SECRET", "wrong")
+    done = site.ground.verb("once")
+    assert done.returncode == 77
+    assert "wrong" not in done.stderr
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+def test_tokens_are_renewed_ahead_of_their_end(start: Any, grant: str) -> None:
+    """Tokens live three seconds; work goes on for several lives, and no request is ever turned away."""
+    site = start(GRANTS[grant])
+    site.control("POST", "settings", token_life_s=3)
+    site.control("POST", "tokens/expire")
+    site.control("DELETE", "requests")
+    for order in (1, 2, 3):
+        site.approve()
+        converged(site, 4 * order)
+    expired_by_us = 8
+    """Threads that were sending with the token that we took away at the beginning."""
+    assert all(n <= expired_by_us for n in counts(site, "unauthenticated").values())
+    site.control("DELETE", "requests")
+    site.wait_for("another life", lambda: all(n >= 3 for n in counts(site, "tokens").values()))
+    assert set(counts(site, "unauthenticated").values()) == {0}
+    assert site.events("remote.misconfigured") == []
+
+
+def test_a_token_that_dies_in_the_middle_is_renewed_once_for_all_threads(start: Any) -> None:
+    """Eight workers and the pollers hold the same token; after a 401 one of them asks for the next."""
+    site = start(OAUTH, "--latency-ms", "30")
+    site.wait_for("the first tokens", lambda: all(counts(site, "tokens").values()))
+    asked = counts(site, "tokens")
+    site.approve("Berlin Mitte", "Hamburg Altona", "Munich Sendling")
+    site.wait_for("the middle", lambda: len(site.truth().work_orders) >= 2)
+    site.control("POST", "tokens/expire")
+    converged(site, 12)
+    assert {s: n - asked[s] for s, n in counts(site, "tokens").items()} == dict.fromkeys(SYSTEMS, 1)
+    assert all(n >= 1 for n in counts(site, "unauthenticated").values())
+    assert site.events("remote.misconfigured") == site.events("remote.unavailable") == []
+
+
+@pytest.mark.parametrize("keys", [{}, GRANTS["password"]], ids=["basic", "oauth"])
+def test_no_secret_is_ever_written_down(start: Any, keys: dict[str, str]) -> None:
+    """Also not while credentials are refused and answers break off."""
+    site = start(keys)
+    site.approve()
+    converged(site, 4)
+    site.control("POST", "faults", kind="status", status=401, count=6)
+    site.control("POST", "faults", kind="truncated_200", count=6)
+    site.approve()
+    converged(site, 8)
+    site.ground.stop(site.daemon)
+    secrets = [PASSWORD.encode(), base64.b64encode(f"syncd.integration:{PASSWORD}".encode())]
+    secrets += [CLIENT_SECRET.encode(), token(site).encode()] if keys else []
+    folder = site.ground.folder
+    written = [folder / "daemon.log", *folder.glob("syncd.db*")]
+    assert len(written) >= 2
+    for file in written:
+        content = file.read_bytes()
+        assert [secret for secret in secrets if secret in content] == [], file.name
+
+
+def token(site: Any) -> str:
+    """The token in use: asked for again during its life, the server gives the same one."""
+    form = {
+        "grant_type": "password",
+        "client_id": "sandbox-client",
+        "client_secret": CLIENT_SECRET,
+        "username": "syncd.integration",
+        "password": PASSWORD,
+    }
+    request = urllib.request.Request(
+        f"{site.sandbox.om_url}/oauth_token.do",
+        urllib.parse.urlencode(form).encode(),
+        {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+    )
+    with urllib.request.urlopen(request) as reply:
+        return str(json.load(reply)["access_token"])
