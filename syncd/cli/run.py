@@ -28,6 +28,9 @@ def command(config_path: Path) -> int:
     Logs go to stderr, as JSON lines unless that is a terminal. TERM and INT finish what is in flight and end with 0; a
     second one stops at once, and the next start takes up what was in flight. On a state without a baseline it ends
     with 78 and names `syncd state init`.
+
+    A state on a SQLite file has one daemon; a second one ends with 75. On PostgreSQL several share the work: each feed
+    has one poller, and what a lost daemon had in hand is taken over after [daemon] lease.
     """
     with _ending_at_once():
         try:
