@@ -39,6 +39,8 @@ class SubjectEvidence:
     waived: frozenset[tuple[str, int]] = frozenset()
     found: tuple[Record, ...] = ()
     historic: bool = False
+    vanished: Mapping[str, str] = field(default_factory=dict)
+    """Linked work orders that are gone from FSM, each with the number that it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,12 @@ def _plan(one: SubjectEvidence, lifecycles: Mapping[Kind, Lifecycle]) -> Iterato
 def _work_orders(evidence: Evidence, closed: frozenset[str]) -> Iterator[str]:
     for one in evidence.subjects:
         for link in one.links:
-            if link.work_order not in evidence.work_orders:
+            if link.work_order in evidence.work_orders:
+                continue
+            if link.work_order in one.vanished:
+                number = one.vanished[link.work_order]
+                yield f"work order {number} is gone from field service (syncd link drop {number} lets it go)"
+            else:
                 yield f"work order {link.work_order} could not be read"
         for found in one.found:
             if found.id not in evidence.work_orders and not is_closed(found, closed):

@@ -36,7 +36,7 @@ def creations(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decisi
         plan, reasons = _decided(facts, policy)
     old = facts.plan.work_orders if facts.plan is not None and not again else ()
     wanted = [planned for planned in plan.work_orders if planned not in old]
-    missing = [planned for planned in wanted if _linked(planned, facts) is None]
+    missing = [planned for planned in wanted if _is_missing(planned, facts)]
     effects = tuple(_create(planned, plan, facts, policy, why(changes)) for planned in missing)
     if again:
         reasons += _ended(wanted, facts, policy)
@@ -107,6 +107,11 @@ def _as_linked(planned: PlannedWorkOrder, facts: Facts, current: Callable[[str],
 
 def _linked(planned: PlannedWorkOrder, facts: Facts) -> Link | None:
     return next((k for k in facts.links if (k.rule, k.slot) == (planned.rule, planned.slot)), None)
+
+
+def _is_missing(planned: PlannedWorkOrder, facts: Facts) -> bool:
+    """A vanished work order that a person let go is not made again."""
+    return _linked(planned, facts) is None and (planned.rule, planned.slot) not in facts.waived
 
 
 def _ended(wanted: Sequence[PlannedWorkOrder], facts: Facts, policy: Policy) -> tuple[Reason, ...]:

@@ -65,6 +65,8 @@ class Effect:
     """What a settled create stores."""
     expected_version: int | None = None
     """For a gate answer: the version of the target that the answer was decided on."""
+    instead_of: str = ""
+    """For the cancel of a duplicate: the work order that stays."""
     still_closed: tuple[str, ...] = ()
     """For a gate answer: the work orders that must be closed when it is sent."""
 

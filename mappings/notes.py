@@ -160,6 +160,26 @@ def not_found(work_order: Named, missing: Iterable[tuple[str, str]]) -> str:
     return "\n".join([head, *(f"- {_readable(target)}: {value}" for target, value in missing)])
 
 
+def vanished(work_order: str) -> str:
+    return (
+        f"Work order {work_order} is gone from field service: it was looked for twice and not found. "
+        "It is not made again, and a closure waits until a person lets it go."
+    )
+
+
+def orphaned(source: str) -> str:
+    """For an open work order whose domain order is gone."""
+    return (
+        f"{source} is gone from order management: it was looked for twice and not found. "
+        "This work order was not cancelled; a person must decide about it."
+    )
+
+
+def duplicate(kept: str, source: str) -> str:
+    """For the younger of two work orders that were made for the same thing."""
+    return f"This work order was made twice for {source}: work order {kept} is the older one and stays."
+
+
 def held(reasons: Iterable[str]) -> str:
     return "\n".join(["Closure is held:", *(f"- {reason}" for reason in reasons)])
 

@@ -36,12 +36,14 @@ class Target:
 
 
 def targets(facts: Facts, policy: Policy) -> tuple[Target, ...]:
-    """Every work order of the subject that can still change."""
+    """Every work order of the subject that can still change; one that vanished cannot."""
     return (*_linked(facts, policy), *_coming(facts))
 
 
 def _linked(facts: Facts, policy: Policy) -> Iterator[Target]:
     for link in facts.links:
+        if link.work_order in facts.vanished:
+            continue
         record = facts.work_order(link.work_order)
         if record is None or not policy.has_ended(record.state):
             handed_over = policy.adopted == "manage"

@@ -167,6 +167,8 @@ class Gate:
                 plan=one.plan,
                 links=one.links,
                 found=look.found.get(one.subject.id, ()),
+                waived=one.waived,
+                vanished={id: _number(one, id) for id in sorted(one.vanished)},
                 historic=one.historic,
             )
             for one in facts
@@ -251,6 +253,11 @@ def _all_facts(tx: Transaction, request: Request) -> list[Facts]:
     rest = [one for one in subjects if one[1] != request.subject]
     facts = [tx.facts_for(kind, id) for kind, id in [(request.subject_kind, request.subject), *rest]]
     return [one for one in facts if one is not None]
+
+
+def _number(facts: Facts, work_order: str) -> str:
+    record = facts.work_order(work_order)
+    return record.number if record is not None and record.number else work_order
 
 
 def _named(subject: Record, match: str) -> str:

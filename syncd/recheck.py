@@ -85,9 +85,19 @@ class Recheck:
         if subject is None:
             return Verdict(Next.WAIT, "its domain order cannot be read any more")
         lifecycles = self._policy().lifecycles
+        if effect.instead_of:
+            return self._duplicate(effect)
         if any(r.state in lifecycles[r.kind].cancelled for r in (subject, *self._above(subject))):
             return SEND
         return Verdict(Next.GIVE_UP, f"{subject.number} is not cancelled any more")
+
+    def _duplicate(self, effect: Effect) -> Verdict:
+        """One of the two must stay."""
+        cancelled = self._policy().lifecycles[Kind.WORK_ORDER].cancelled
+        kept = self._fsm.read_many(Kind.WORK_ORDER, [effect.instead_of])
+        if any(record.state not in cancelled for record in kept):
+            return SEND
+        return Verdict(Next.GIVE_UP, "the work order that was to stay does not stand any more")
 
     def close(self, effect: Effect) -> Verdict:
         """The request must still stand, on the same version, and every work order must still be closed."""

@@ -207,6 +207,13 @@ def test_the_gate_never_releases_with_one_open(make, sound, linked, found, unrea
     assert (_answer(evidence) == Release()) is everything_closed
 
 
+def test_a_vanished_work_order_holds_and_is_named_until_a_person_lets_it_go(sound):
+    gone = replace(_with_subject(sound, vanished={"wo1": "WO1"}), work_orders={})
+    reason = "work order WO1 is gone from field service (syncd link drop WO1 lets it go)"
+    assert _answer(gone) == Hold((reason,))
+    assert _answer(_with_subject(gone, links=(), vanished={}, waived=frozenset({("fiber", 1)}))) == Release()
+
+
 @PROPERTY
 @given(st.lists(st.sampled_from(sorted(set(HOLDS) - {"nothing read"})), min_size=1, max_size=4))
 def test_no_further_fault_opens_the_gate(make, sound, cases):

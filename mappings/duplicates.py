@@ -1,0 +1,72 @@
+"""Several work orders under one correlation: the oldest stays, the others are flagged, or cancelled by configuration.
+
+Called by the sweep. It happens where a server chooses ids itself, or when people copy a work order with all its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from mappings import notes
+from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.keys import marker
+from mappings.model import Facts, Kind, Record, System
+from mappings.note_effects import name, note_on_work_order, nothing
+from mappings.policy import Policy
+from mappings.standing import title
+
+
+def surplus(twins: Collection[str], facts: Facts, policy: Policy) -> tuple[Record, tuple[Record, ...]] | None:
+    """Of the work orders `twins`, the oldest that is not cancelled, and the younger ones that are still open."""
+    cancelled = policy.lifecycles[Kind.WORK_ORDER].cancelled
+    standing = sorted(
+        (
+            record
+            for record in facts.work_orders
+            if record.id in twins and record.id not in facts.vanished and record.state not in cancelled
+        ),
+        key=lambda record: (record.created_at, record.id),
+    )
+    open_ = tuple(record for record in standing[1:] if not policy.has_ended(record.state))
+    return (standing[0], open_) if open_ else None
+
+
+def duplicates(twins: Collection[str], facts: Facts, policy: Policy, *, cancel: bool) -> Decision:
+    """What becomes of the surplus ones."""
+    found = surplus(twins, facts, policy)
+    if found is None:
+        return nothing(facts)
+    kept, others = found
+    act = _cancel if cancel else _flag
+    reason = Reason(f"{', '.join(other.number for other in others)} doubles {kept.number}")
+    return replace(nothing(facts, reason), effects=tuple(act(other, kept, facts, policy) for other in others))
+
+
+def _flag(other: Record, kept: Record, facts: Facts, policy: Policy) -> Effect:
+    return note_on_work_order(
+        facts,
+        policy,
+        f"duplicate:{facts.subject.id}:{other.id}",
+        notes.duplicate(str(name(facts, kept)), title(facts.subject)),
+        work_order=other.id,
+        because=f"it doubles {kept.number}",
+    )
+
+
+def _cancel(other: Record, kept: Record, facts: Facts, policy: Policy) -> Effect:
+    key = f"cancel:{other.id}:duplicate"
+    text = notes.duplicate(str(name(facts, kept)), title(facts.subject))
+    return Effect(
+        key=key,
+        kind=EffectKind.CANCEL_WORK_ORDER,
+        system=System.FIELD_SERVICE,
+        subject_kind=facts.subject.kind,
+        subject=facts.subject.id,
+        target_kind=Kind.WORK_ORDER,
+        target=other.id,
+        because=f"it doubles {kept.number}",
+        text=notes.plain(text, policy.note_limit, marker(key)),
+        marker=marker(key),
+        instead_of=kept.id,
+    )
