@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from syncd.sandbox.dialect import Names
 from syncd.sandbox.server import SandboxOptions, main
 from syncd.sandbox.world import PASSWORD
 
@@ -31,6 +32,9 @@ def parse(arguments: Sequence[str] | None = None) -> SandboxOptions:
     parser.add_argument("--naive", action="store_true", help="order management refuses nothing by itself")
     parser.add_argument("--password", default=PASSWORD, help="of every simulated user")
     parser.add_argument("--ready-file", type=Path, help="also write the announced line to this file")
+    parser.add_argument(
+        "--dialect", type=Path, metavar="FILE", help="JSON: other names of tables, columns, states and labels"
+    )
     parser.add_argument("--states-file", type=Path, help="JSON: table -> canonical state -> stored value")
     parser.add_argument("--tls-cert", type=Path, help="certificate file: speak TLS")
     parser.add_argument("--tls-key", type=Path, help="key file of the certificate")
@@ -48,6 +52,7 @@ def parse(arguments: Sequence[str] | None = None) -> SandboxOptions:
         password=given.password,
         ready_file=given.ready_file,
         states=orjson.loads(given.states_file.read_bytes()) if given.states_file else {},
+        names=Names(**orjson.loads(given.dialect.read_bytes())) if given.dialect else Names(),
         tls_cert=given.tls_cert,
         tls_key=given.tls_key,
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from syncd.sandbox.attachments import serve_attachments
 from syncd.sandbox.auth import Authority
 from syncd.sandbox.batch import serve_batch
-from syncd.sandbox.errors import ApiError, no_resource
+from syncd.sandbox.dialect import NO_SUCH
+from syncd.sandbox.errors import ApiError, invalid_table, no_resource
 from syncd.sandbox.messages import Reply, Request, error_reply
 from syncd.sandbox.stats import serve_stats
 from syncd.sandbox.table_api import TableApi, check_media
@@ -50,9 +51,11 @@ class Api:
             self._traffic.asked_for_token(self.system)
             return self._authority.serve_token(request)
         version, resource, rest = split_path(request.path)
-        self._traffic.record(
-            self.system, request.method, rest[0] if resource in {"table", "stats"} and rest else resource
-        )
+        if resource in {"table", "stats"} and rest:
+            rest[0] = self.instance.dialect.inner_table(rest[0])
+            self._traffic.record(self.system, request.method, rest[0])
+        else:
+            self._traffic.record(self.system, request.method, resource)
         session = self._authority.identify(request.headers)
         if resource != "attachment":
             check_media(self.instance, request)
@@ -68,7 +71,7 @@ class Api:
         self, request: Request, session: Session, version: str, resource: str, rest: list[str]
     ) -> Reply:
         if resource == "table" and 1 <= len(rest) <= 2:
-            return self._tables.serve(request, session, rest[0], rest[1] if len(rest) == 2 else None, version)
+            return self._table(request, session, rest[0], rest[1] if len(rest) == 2 else None, version)
         if resource == "stats" and len(rest) == 1:
             return serve_stats(self.instance, request, session, rest[0])
         if resource == "attachment":
@@ -77,6 +80,13 @@ class Api:
         if resource == "batch" and not rest:
             return serve_batch(request, self.serve)
         raise no_resource()
+
+    def _table(self, request: Request, session: Session, table: str, id: str | None, version: str) -> Reply:
+        if table not in self.instance.dictionary:
+            raise invalid_table(table.removeprefix(NO_SUCH))
+        dialect = self.instance.dialect
+        reply = self._tables.serve(dialect.inward(request, table), session, table, id, version)
+        return dialect.outward(reply, request, table)
 
 
 def split_path(path: str) -> tuple[str, str, list[str]]:

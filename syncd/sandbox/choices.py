@@ -142,12 +142,19 @@ class StateCodes:
         return self.choices[name][1] if name else value
 
 
-def state_codes(overrides: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, StateCodes]:
-    """The codes of each table with a life cycle; `overrides` maps table -> canonical state -> stored value."""
+def state_codes(
+    overrides: Mapping[str, Mapping[str, str]] | None = None,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, StateCodes]:
+    """The codes of each table with a life cycle; `overrides` maps table -> canonical state -> stored value, `labels` to
+    what people read."""
     codes = {}
     for table, choices in DEFAULT_STATES.items():
-        changed = (overrides or {}).get(table, {})
+        changed, said = (overrides or {}).get(table, {}), (labels or {}).get(table, {})
         codes[table] = StateCodes(
-            {name: (changed.get(name, value), label) for name, (value, label) in choices.items()}
+            {
+                name: (changed.get(name, value), said.get(name, label))
+                for name, (value, label) in choices.items()
+            }
         )
     return codes

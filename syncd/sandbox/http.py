@@ -77,7 +77,7 @@ class Port:
         return await self._with_faults(request)
 
     async def _with_faults(self, request: Request) -> Reply:
-        target = _table(request)
+        target = self._api.instance.dialect.inner_table(_table(request))
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
         for fault in self._world.faults.take(BEFORE_KINDS, self._system, request.method, target):

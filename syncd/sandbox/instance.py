@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from syncd.sandbox import rules, values
 from syncd.sandbox.choices import Choice, StateCodes
 from syncd.sandbox.clock import SandboxClock
+from syncd.sandbox.dialect import Dialect
 from syncd.sandbox.dictionary import BOOLEAN, CLASS_NAME, JOURNAL, Dictionary, Field
 from syncd.sandbox.errors import duplicate_key
 from syncd.sandbox.moments import Moment
@@ -76,8 +77,11 @@ class Instance:
         clock: SandboxClock,
         seed: int,
         codes: Mapping[str, StateCodes],
+        *,
+        dialect: Dialect | None = None,
     ) -> None:
         self.name = name
+        self.dialect = dialect or Dialect(dictionary)
         self.dictionary = dictionary
         self.clock = clock
         self.codes = codes
@@ -302,7 +306,8 @@ class Instance:
         found: dict[tuple[str, str], list[Choice]] = {}
         for row in self.store.rows("sys_choice"):
             if row["inactive"] != "true":
-                found.setdefault((row["name"], row["element"]), []).append((row["value"], row["label"]))
+                key = self.dialect.inner_pair(row["name"], row["element"])
+                found.setdefault(key, []).append((row["value"], row["label"]))
         return found
 
 

@@ -117,8 +117,8 @@ def _seed_choices(instance: Instance) -> None:
             continue
         for sequence, (value, label) in enumerate(choices):
             row = {
-                "name": table,
-                "element": element,
+                "name": instance.dialect.outer_table(table),
+                "element": instance.dialect.outer_column(table, element),
                 "value": value,
                 "label": label,
                 "sequence": str(sequence),
@@ -128,20 +128,22 @@ def _seed_choices(instance: Instance) -> None:
 
 def _seed_dictionary(instance: Instance) -> None:
     ids: dict[str, str] = {}
+    dialect = instance.dialect
     for table in instance.dictionary:
-        row = {"name": table.name, "label": table.label, "sys_name": table.label, "is_extendable": "true"}
+        name = dialect.outer_table(table.name)
+        row = {"name": name, "label": table.label, "sys_name": table.label, "is_extendable": "true"}
         parent = {"super_class": ids[table.extends]} if table.extends else {}
         ids[table.name] = instance.put("sys_db_object", row | parent).id
-        collection = {"name": table.name, "column_label": table.label, "internal_type": "collection"}
+        collection = {"name": name, "column_label": table.label, "internal_type": "collection"}
         instance.put("sys_dictionary", collection)
         for field in table.own.values():
             entry = {
-                "name": table.name,
-                "element": field.name,
+                "name": name,
+                "element": dialect.outer_column(table.name, field.name),
                 "column_label": field.label,
                 "internal_type": field.type,
                 "max_length": str(field.max_length),
-                "reference": field.target if field.type == REFERENCE else "",
+                "reference": dialect.outer_table(field.target) if field.type == REFERENCE else "",
                 "default_value": field.default,
                 "choice": "1" if field.choice else "0",
                 "display": "true" if field.name == table.display else "false",

@@ -20,6 +20,7 @@ import orjson
 import uvicorn
 
 from syncd.sandbox.clock import SandboxClock
+from syncd.sandbox.dialect import Names
 from syncd.sandbox.history import write_history
 from syncd.sandbox.http import Port
 from syncd.sandbox.seed import CLIENT_ID, CLIENT_SECRET
@@ -34,7 +35,7 @@ _TICK_S = 0.02
 class SandboxOptions:
     """How to run it. Port 0 takes a free one; `history` is the number of old domain orders.
 
-    `states` maps table -> canonical state -> stored value. With a certificate and key both ports speak TLS, for clients
+    `states` maps table -> canonical state -> stored value, `names` say what else is called differently. With a certificate and key both ports speak TLS, for clients
     that accept nothing else.
     """
 
@@ -50,6 +51,7 @@ class SandboxOptions:
     password: str = PASSWORD
     ready_file: Path | None = None
     states: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     tls_cert: Path | None = None
     tls_key: Path | None = None
 
@@ -62,6 +64,7 @@ class SandboxOptions:
             enforcing=self.enforcing,
             password=self.password,
             states=self.states,
+            names=self.names,
         )
 
 

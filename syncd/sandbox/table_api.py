@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncd.sandbox.access import check_write
-from syncd.sandbox.errors import ApiError, invalid_table, no_record, not_allowed
+from syncd.sandbox.errors import ApiError, no_record, not_allowed
 from syncd.sandbox.messages import Reply, Request
 from syncd.sandbox.paging import Window
 from syncd.sandbox.render import Renderer
@@ -29,8 +29,6 @@ class TableApi:
         self._faults = faults
 
     def serve(self, request: Request, session: Session, table: str, id: str | None, version: str) -> Reply:
-        if table not in self._instance.dictionary:
-            raise invalid_table(table)
         if request.method in {"GET", "HEAD"}:
             return (
                 self._list(request, session, table, version)

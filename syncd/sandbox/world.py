@@ -14,6 +14,7 @@ from syncd.sandbox.api import Api
 from syncd.sandbox.auth import Authority
 from syncd.sandbox.choices import state_codes
 from syncd.sandbox.clock import SandboxClock
+from syncd.sandbox.dialect import Dialect, Names
 from syncd.sandbox.dictionary import Dictionary
 from syncd.sandbox.faults import DataFaults, FaultBook
 from syncd.sandbox.field_service import FieldService
@@ -32,7 +33,8 @@ PASSWORD = "sandbox"  # noqa: S105 - the password of a simulated system on loopb
 
 @dataclass(frozen=True, slots=True)
 class WorldOptions:
-    """How the world is made. `states` maps table -> canonical state -> stored value, for other choice tables."""
+    """How the world is made. `states` maps table -> canonical state -> stored value, for other choice tables; `names`
+    are what else is called differently."""
 
     shared: bool = False
     seed: int = 1
@@ -41,6 +43,7 @@ class WorldOptions:
     enforcing: bool = True
     password: str = PASSWORD
     states: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
 
 
 class World:
@@ -83,8 +86,12 @@ class World:
             define_order_management(dictionary)
         if FSM in systems:
             define_field_service(dictionary)
-        codes = {t: c for t, c in state_codes(self.options.states).items() if t in dictionary}
-        instance = Instance(name, dictionary, self.clock, self.options.seed, codes)
+        names = self.options.names
+        states = {**names.states, **self.options.states}
+        codes = {t: c for t, c in state_codes(states, names.labels).items() if t in dictionary}
+        instance = Instance(
+            name, dictionary, self.clock, self.options.seed, codes, dialect=Dialect(dictionary, names)
+        )
         faults = DataFaults(self.faults, systems[0] if len(systems) == 1 else "")
         instance.honours_ids, instance.backdate = faults.honours_ids, faults.backdates
         register_platform_rules(instance)
