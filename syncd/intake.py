@@ -18,6 +18,7 @@ from mappings.model import SUBJECT_KINDS, Kind, Record, System
 from state.store import Store, Transaction
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
+from syncd.safety import Leave, RolledBack, Safety, Tally
 
 FEEDS: Mapping[System, tuple[Kind, ...]] = {
     System.ORDER_MANAGEMENT: (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK),
@@ -43,6 +44,10 @@ class Pass:
     watermark_from: datetime | None = None
     watermark_to: datetime | None = None
     sightings: Sightings = field(default_factory=Sightings)
+    leave: Leave = field(default_factory=Leave)
+    tally: Tally = field(default_factory=Tally)
+    stopped: bool = False
+    """It would write for too many orders: nothing more is stored, the rest is only counted."""
 
 
 class Intake:
@@ -57,8 +62,10 @@ class Intake:
         *,
         page_size: Mapping[System, int],
         links: LinkSettings,
+        safety: Safety | None = None,
     ) -> None:
         self._systems = systems
+        self._safety = safety
         self._store = store
         self._observer = observer
         self._log = log
@@ -79,40 +86,57 @@ class Intake:
         """A pass that starts one overlap behind the watermark, where rows that committed late may lie."""
         watermark = self._store.watermark(kind.value)
         remote = self._systems[kind.system]
+        leave = self._safety.leave(kind.value) if self._safety is not None else Leave()
         if watermark is None:
-            return Pass(kind, Position(BEGINNING))
+            return Pass(kind, Position(BEGINNING), leave=leave)
         start = max(watermark.stamp - remote.overlap, BEGINNING.stamp)
-        return Pass(
-            kind, Position(Cursor(start)), watermark_from=watermark.stamp, watermark_to=watermark.stamp
-        )
+        stamp = watermark.stamp
+        return Pass(kind, Position(Cursor(start)), watermark_from=stamp, watermark_to=stamp, leave=leave)
 
     def take_page(self, current: Pass) -> bool:
-        """Fetches and commits one page; False when the pass is over."""
+        """Fetches and commits one page; False when the pass is over, or its feed waits for a person."""
+        if current.leave.paused:
+            return False
         remote = self._systems[current.kind.system]
         page = remote.changes_since(current.kind, current.position, self._page_size[current.kind.system])
         upper = current.upper or page.asked_at
-        above = self._fetch_missing(page)
+        above = self.missing_above(page.records)
         over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
         mark = self._watermark(page, upper, remote)
-        with self._store.deciding() as tx:
-            _preload(tx, (*above, *page.records))
-            # Not `by_id`: another poller may have stored a newer version since we read these.
-            for record in (*above, *page.records):
-                self._observer.observe(tx, record, sightings)
-            self._release(tx, page, sightings)
-            for bad in page.unreadable:
-                tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
-            if mark is not None or over:
-                at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
-                tx.advance(current.kind.value, at.stamp, at.id, passed_until=upper if over else None)
+        try:
+            with self._store.deciding() as tx:
+                _preload(tx, (*above, *page.records))
+                # Not `by_id`: another poller may have stored a newer version since we read these.
+                for record in (*above, *page.records):
+                    self._observer.observe(tx, record, sightings)
+                self._release(tx, page, sightings)
+                for bad in page.unreadable:
+                    tx.quarantine(
+                        bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body
+                    )
+                if mark is not None or over:
+                    at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
+                    tx.advance(current.kind.value, at.stamp, at.id, passed_until=upper if over else None)
+                self._stop_if_too_many(tx, current, sightings)
+        except RolledBack:
+            current.stopped = True
+        else:
+            self._account(current, page, sightings, mark)
         current.upper = upper
-        self._account(current, page, sightings, mark)
         if page.next is not None:
             current.position = page.next
         if over:
             self._finish(current)
         return not over
+
+    def _stop_if_too_many(self, tx: Transaction, current: Pass, sightings: Sightings) -> None:
+        """Takes the page back when the pass would write for too many orders, and every page after that."""
+        if self._safety is None:
+            return
+        current.tally.add(tx, sightings.intended)
+        if current.stopped or self._safety.exceeds(tx, current.tally, current.leave):
+            raise RolledBack
 
     def take_record(self, kind: Kind, id: str) -> None:
         """One record, read by id now, on the road of a page; no watermark moves. Raises the errors of a read.
@@ -120,7 +144,7 @@ class Intake:
         For a person who lets a record out of quarantine.
         """
         record = self._systems[kind.system].read(kind, id)
-        above = self._fetch_missing(Page((record,), None, record.updated_at))
+        above = self.missing_above((record,))
         sightings = Sightings()
         with self._store.deciding() as tx:
             _preload(tx, (*above, record))
@@ -156,6 +180,10 @@ class Intake:
                 )
 
     def _finish(self, current: Pass) -> None:
+        if self._safety is not None and current.stopped:
+            self._safety.stop(current.kind.value, current.tally)
+        elif self._safety is not None:
+            self._safety.finish(current.kind.value, current.leave)
         if current.hidden not in (0, self._hidden.get(current.kind)):
             self._log.event("rows.hidden", feed=current.kind, rows=current.hidden)
         self._hidden[current.kind] = current.hidden
@@ -184,15 +212,15 @@ class Intake:
             if garbled and tx.release_quarantine(record.kind, record.id):
                 sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
 
-    def _fetch_missing(self, page: Page) -> list[Record]:
-        """Records above those of the page that the state does not know, read by id now, topmost first.
+    def missing_above(self, records: Sequence[Record]) -> list[Record]:
+        """Records above these that the state does not know, read by id now, topmost first.
 
         A decision about a domain order needs its line and order, however old they are; a hand-made work order may
         point at a domain order that no feed will bring any more.
         """
-        here = {(r.kind, r.id) for r in page.records}
+        here = {(r.kind, r.id) for r in records}
         layers: list[Record] = []
-        wanted = self._unknown(self._wanted(page.records), here)
+        wanted = self._unknown(self._wanted(records), here)
         for _ in range(PARENT_DEPTH):
             if not wanted:
                 break
@@ -204,7 +232,7 @@ class Intake:
             wanted = self._unknown(self._wanted(found), here)
         return layers
 
-    def _wanted(self, records: list[Record] | tuple[Record, ...]) -> dict[Kind, set[str]]:
+    def _wanted(self, records: Sequence[Record]) -> dict[Kind, set[str]]:
         wanted: dict[Kind, set[str]] = defaultdict(set)
         for record in records:
             for kind, id in record.parents().values():

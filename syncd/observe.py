@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mappings import changes, decisions
-from mappings.effects import Decision
+from mappings.effects import Decision, Effect
 from mappings.model import SUBJECT_KINDS, Kind, Origin, Record
 from mappings.requests import RequestStatus, asks
 from state.store import LedgerEntry, Transaction
@@ -25,6 +25,8 @@ class Sightings:
     changed: int = 0
     born: list[str] = field(default_factory=list)
     """Keys of the effects that were intended for the first time."""
+    intended: list[Effect] = field(default_factory=list)
+    """Those effects themselves."""
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def add(self, event: str, **fields: object) -> None:
@@ -80,10 +82,17 @@ class Observer:
         if facts is not None:
             self.apply(tx, decisions.follow_up(facts, self._policy()), sightings)
 
-    def apply(self, tx: Transaction, decision: Decision, sightings: Sightings) -> None:
-        """Stores a decision and remembers why it was taken."""
-        born = tx.apply(decision)
+    def relink(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
+        """Links a work order to the subject that it names, whatever is remembered of it."""
+        self._link(tx, work_order, sightings)
+
+    def apply(
+        self, tx: Transaction, decision: Decision, sightings: Sightings, *, revive: bool = True
+    ) -> None:
+        """Stores a decision and remembers why it was taken. Without `revive` what was given up stays so."""
+        born = tx.apply(decision, revive=revive)
         sightings.born.extend(born)
+        sightings.intended.extend(effect for effect in decision.effects if effect.key in born)
         reasons = [_reason(r.rule, r.fired, r.text) for r in decision.because]
         if decision.plan is not None:
             sightings.add(
