@@ -129,9 +129,9 @@ class History:
         """Links whose work order is gone from field service, oldest first."""
         return sweeps.vanished_links(self._connection)
 
-    def last_sweep(self) -> Sweep | None:
-        """The newest run of the sweep that came to its end."""
-        return sweeps.latest(self._connection, finished=True)
+    def last_sweep(self, *, finished: bool = True) -> Sweep | None:
+        """The newest run of the sweep that came to its end, or the newest of all."""
+        return sweeps.latest(self._connection, finished=finished)
 
     def stops(self) -> tuple[SafetyStop, ...]:
         """Lanes that stopped before a mass change, oldest first."""

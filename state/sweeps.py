@@ -98,23 +98,24 @@ def linked_ids(connection: Connection, after: str, until: str) -> list[str]:
     return list(connection.scalars(statement, {"after": after, "until": until}))
 
 
-def missed(connection: Connection, kind: Kind, ids: Iterable[str], sweep: int, now: datetime) -> list[str]:
-    """Remembers records that this sweep did not find; returns those that an earlier one had not found either."""
-    vanished: list[str] = []
+def missed(
+    connection: Connection, kind: Kind, ids: Iterable[str], sweep: int, now: datetime
+) -> tuple[list[str], list[str]]:
+    """Remembers records that this sweep did not find. Returns those that are missed for the first time, and those that an
+    earlier sweep had not found either."""
+    first: list[str] = []
+    second: list[str] = []
     for part in chunks(ids):
         known = {row.id: row for row in connection.execute(_KNOWN_MISSING, _named(kind, part))}
-        news = [
-            {"kind": kind.value, "id": id, "first_missing_at": now, "sweep": sweep}
-            for id in part
-            if id not in known
-        ]
-        if news:
-            connection.execute(insert(_M), news)
-        vanished += [id for id, row in known.items() if row.vanished_at is None and row.sweep < sweep]
-    if vanished:
-        here = and_(_M.c.kind == kind.value, _M.c.id.in_(vanished))
+        first += [id for id in part if id not in known]
+        second += [id for id, row in known.items() if row.vanished_at is None and row.sweep < sweep]
+    rows = [{"kind": kind.value, "id": id, "first_missing_at": now, "sweep": sweep} for id in first]
+    if rows:
+        connection.execute(insert(_M), rows)
+    for part in chunks(second):
+        here = and_(_M.c.kind == kind.value, _M.c.id.in_(part))
         connection.execute(update(_M).where(here).values(vanished_at=now))
-    return vanished
+    return first, second
 
 
 def found(connection: Connection, kind: Kind, ids: Iterable[str]) -> list[str]:

@@ -126,8 +126,9 @@ class Transaction:
     def finish_sweep(self, number: int) -> None:
         sweeps.finish(self._connection, number, self._now)
 
-    def missed(self, kind: Kind, ids: Iterable[str], sweep: int) -> list[str]:
-        """A sweep did not find these records; those that an earlier one had not found either have vanished now."""
+    def missed(self, kind: Kind, ids: Iterable[str], sweep: int) -> tuple[list[str], list[str]]:
+        """A sweep did not find these records: those missed for the first time, and those that have vanished now, because
+        an earlier one had not found them either."""
         return sweeps.missed(self._connection, kind, ids, sweep, self._now)
 
     def found(self, kind: Kind, ids: Iterable[str]) -> list[str]:

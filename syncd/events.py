@@ -52,6 +52,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "id": "id of the record",
         "kind": "the kind of record or effect",
         "lease": "what only one daemon does at a time: feed:<feed>, gate",
+        "known": "how many orders are known and not ended",
         "lag_s": "age of the watermark by the server's clock",
         "logger": "name of the library's logger",
         "match": "the property that is compared",
@@ -162,6 +163,36 @@ _BUSINESS = (
     _event("closure.overridden", "warning", "A person released a request against the gate.", "number reason"),
 )
 
+_SWEEP = (
+    _event(
+        "work_order.vanished",
+        "error",
+        "A linked work order is gone from field service: two sweeps did not find it. It is not made again; the gate holds"
+        " until `syncd link drop`.",
+        "number",
+    ),
+    _event(
+        "domain_order.vanished",
+        "error",
+        "A domain order or order task is gone from order management; its open work orders are flagged, not cancelled.",
+        "number",
+    ),
+    _event(
+        "work_order.duplicated",
+        "error",
+        "A work order doubles an older one; it is flagged, or cancelled by configuration.",
+        "because",
+    ),
+    _event("link.dropped", "warning", "A person let a vanished work order go.", "number reason"),
+    _event(
+        "mass_change.stopped",
+        "error",
+        "A pass or sweep would write for unusually many orders: nothing of it was stored, and the lane waits for a person.",
+        "effects known next",
+    ),
+    _event("mass_change.allowed", "warning", "A person let a stopped lane go on.", "effects reason"),
+)
+
 _EFFECTS = (
     _event(
         "effect.doubtful",
@@ -197,6 +228,13 @@ _RECORDS = (
         "kind id number field reason next",
     ),
     _event("record.released", "info", "A record left quarantine.", "kind id number because"),
+    _event(
+        "record.rolled_back",
+        "error",
+        "A record is older than it was, by its version: the remote system was restored. What it says now is taken.",
+        "kind id number expected found",
+    ),
+    _event("record.reappeared", "info", "A record that had vanished is there again.", "kind id number"),
     _event("rows.hidden", "warning", "Access rules hide rows of a feed from our user.", "rows"),
 )
 
@@ -241,6 +279,7 @@ _DEFECTS = (
         "Unexpected failure of intake; the page is not stored.",
         "error detail trace",
     ),
+    _event("sweep.failed", "error", "Unexpected failure of the sweep.", "error detail trace"),
     _event("gate.failed", "error", "Unexpected failure of the closure gate.", "error detail trace"),
     _event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
     _event(
@@ -248,7 +287,7 @@ _DEFECTS = (
     ),
 )
 
-CATALOGUE: tuple[Event, ...] = (*_LIFE, *_BUSINESS, *_EFFECTS, *_RECORDS, *_REMOTES, *_DEFECTS)
+CATALOGUE: tuple[Event, ...] = (*_LIFE, *_BUSINESS, *_SWEEP, *_EFFECTS, *_RECORDS, *_REMOTES, *_DEFECTS)
 
 EVENTS: Mapping[str, Event] = MappingProxyType({event.name: event for event in CATALOGUE})
 

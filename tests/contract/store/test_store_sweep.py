@@ -49,8 +49,8 @@ class TestSweeps:
     def test_what_one_sweep_misses_twice_has_not_vanished(self, store, sweep):
         number = sweep()
         with store.deciding() as tx:
-            assert tx.missed(Kind.WORK_ORDER, ["w1"], number) == []
-            assert tx.missed(Kind.WORK_ORDER, ["w1"], number) == []
+            assert tx.missed(Kind.WORK_ORDER, ["w1"], number) == (["w1"], [])
+            assert tx.missed(Kind.WORK_ORDER, ["w1"], number) == ([], [])
 
     def test_what_two_sweeps_miss_has_vanished_once(self, store, sweep):
         found = []
@@ -58,7 +58,8 @@ class TestSweeps:
             number = sweep()
             with store.deciding() as tx:
                 found.append(tx.missed(Kind.WORK_ORDER, ["w1", "w2"], number))
-        assert [sorted(some) for some in found] == [[], ["w1", "w2"], []]
+        news = [(sorted(first), sorted(second)) for first, second in found]
+        assert news == [(["w1", "w2"], []), ([], ["w1", "w2"]), ([], [])]
 
     def test_what_is_found_between_two_misses_has_not_vanished(self, store, sweep):
         with store.deciding() as tx:
@@ -66,7 +67,7 @@ class TestSweeps:
         with store.deciding() as tx:
             assert tx.found(Kind.WORK_ORDER, ["w1"]) == []
         with store.deciding() as tx:
-            assert tx.missed(Kind.WORK_ORDER, ["w1"], tx.begin_sweep()) == []
+            assert tx.missed(Kind.WORK_ORDER, ["w1"], tx.begin_sweep()) == (["w1"], [])
 
     def test_what_is_back_after_it_had_vanished_is_said(self, store, vanished):
         with store.deciding() as tx:

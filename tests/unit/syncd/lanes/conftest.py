@@ -27,6 +27,9 @@ from syncd.gate import Gate
 from syncd.health import Health
 from syncd.intake import FEEDS, Intake, Pass
 from syncd.observe import Observer
+from syncd.safety import Safety
+from syncd.sweep import Sweep
+from syncd.sweep_findings import Swept
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
 LABELS = {
@@ -265,6 +268,17 @@ class FakeSystem:
 
         return self._maybe_fail("cancel_work_order", act)
 
+    def delete(self, kind: Kind, id: str) -> None:
+        """Somebody deletes a record, which no feed ever shows."""
+        del self.records[kind, id]
+
+    def change_silently(self, kind: Kind, id: str, state: str = "", **fields: str) -> None:
+        """A script changes a record and leaves its stamp and version as they were."""
+        before = self.records[kind, id]
+        self.edit(kind, id, state, **fields)
+        after = self.records[kind, id]
+        self.records[kind, id] = replace(after, version=before.version, updated_at=before.updated_at)
+
     def advance(self, id: str, state: str) -> None:
         """A field agent moves a work order on."""
         self.edit(Kind.WORK_ORDER, id, state)
@@ -319,6 +333,8 @@ class World:
         self.systems: dict[System, Any] = {System.ORDER_MANAGEMENT: self.om, System.FIELD_SERVICE: self.fsm}
         self.policy = policy()
         self.lives = 0
+        self.share, self.floor = 0.2, 50
+        self.cancel_duplicates = False
         self.store: Store
         self.start()
 
@@ -333,6 +349,7 @@ class World:
         self.health = Health(log, self.time.monotonic)
         self.observer = observer
         self.dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
+        self.safety = Safety(self.store, lambda: self.policy, log, share=self.share, floor=self.floor)
         self.intake = Intake(
             self.systems,
             self.store,
@@ -340,6 +357,18 @@ class World:
             log,
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
             links=self.policy.links,
+            safety=self.safety,
+        )
+        self.sweep = Sweep(
+            self.systems,
+            self.store,
+            observer,
+            self.intake,
+            safety=self.safety,
+            policy=lambda: self.policy,
+            log=log,
+            page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
+            cancel_duplicates=self.cancel_duplicates,
         )
         self.delivery = self.delivery_with(self.store, Inline())
         self.gate = Gate(
@@ -371,6 +400,9 @@ class World:
 
     def deliver(self) -> Drained:
         return self.delivery.drain(lambda: False)
+
+    def sweep_up(self, *, plan: bool = False) -> Swept:
+        return self.sweep.run(lambda: False, plan=plan)
 
     def settle_down(self, rounds: int = 8) -> None:
         """Cycles with time passing, until whatever was going to happen has happened."""
