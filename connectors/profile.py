@@ -14,7 +14,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from connectors.profile_model import APIS, ATTRIBUTES, REQUIRED_FIELDS, KindProfile, Profile, ReferenceProfile
+from connectors.profile_model import (
+    APIS,
+    ATTRIBUTES,
+    CREATES,
+    REQUIRED_FIELDS,
+    KindProfile,
+    Profile,
+    ReferenceProfile,
+)
 from mappings.model import UNKNOWN_STATE, Kind, System
 from mappings.toml_places import Path as KeyPath
 from mappings.toml_places import Problem, did_you_mean, place_of, places, syntax_problem
@@ -24,7 +32,7 @@ __all__ = ["KindProfile", "Profile", "ReferenceProfile", "load_profile", "packag
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _QUERY_VALUE = re.compile(r"[A-Za-z0-9_ .:-]+\Z")
-_TOP = frozenset({"api", "system", "timing", "note", "kinds", "references"})
+_TOP = frozenset({"api", "system", "creates", "timing", "note", "kinds", "references"})
 _TIMING = {"granule_s": 1.0, "overlap_s": 60.0, "settle_s": 90.0, "search_lag_s": 60.0}
 _KIND = frozenset({"table", "number", "state", "fields", "states", "state_values", "where"})
 _MATCHES = frozenset({"name", "number", "correlation_id"})
@@ -100,6 +108,7 @@ class _Reader:
             overlap=timing["overlap_s"],
             settle=timing["settle_s"],
             search_lag=timing["search_lag_s"],
+            creates=self._choice(tree, ("creates",), list(CREATES)) if "creates" in tree else CREATES[0],
         )
 
     # -- kinds -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from mappings.model import PARENT_FIELDS, Kind, System
 APIS = frozenset({"servicenow"})
 """What `api` in a profile may be; `registry` has a class for each."""
 
+CREATES = ("own_id", "correlation")
+
 ATTRIBUTES = frozenset({"id", "number", "state", "state_label"})
 """What every record has beside its logical fields."""
 
@@ -82,6 +84,8 @@ class Profile:
     overlap: timedelta
     settle: timedelta
     search_lag: timedelta
+    creates: str = "own_id"
+    """How a create is recognised: by an id that we choose, or, where the server chooses ids, by its correlation."""
 
     def logical_fields(self, kind: Kind) -> frozenset[str]:
         """What a decision table or a field map may name of a record of this kind."""

@@ -7,6 +7,7 @@ statement compares the fence: zero rows mean that the claim was lost in the mean
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -66,6 +67,17 @@ _PARKED = (
     select(O.c.key, O.c.subject, O.c.reason)
     .where(O.c.status.in_(_OPEN), O.c.status == EffectStatus.PARKED.value)
     .order_by(O.c.id)
+)
+
+
+_OF_TARGET = select(O.c.id, O.c.effect).where(
+    O.c.subject == bindparam("subject"), O.c.target == bindparam("old"), O.c.status.in_(_OPEN)
+)
+_NEWEST_CREATE = (
+    select(O.c.subject, O.c.target)
+    .where(O.c.kind == EffectKind.CREATE_WORK_ORDER.value, O.c.status == EffectStatus.DONE.value)
+    .order_by(O.c.id.desc())
+    .limit(1)
 )
 
 
@@ -196,6 +208,15 @@ def _doubt_s(row: Any, settle_s: Mapping[System, float], default_s: float) -> fl
     return settle_s.get(System(row.system), default_s)
 
 
+def retarget(connection: Connection, subject: str, old: str, new: str) -> int:
+    """What waits for a work order under the id that we chose goes to the one that the server made; how many that were."""
+    rows = connection.execute(_OF_TARGET, {"subject": subject, "old": old}).all()
+    for row in rows:
+        effect = replace(to_effect(row.effect), target=new)
+        connection.execute(update(O).where(O.c.id == row.id).values(target=new, effect=effect))
+    return len(rows)
+
+
 def retry(connection: Connection, key: str, now: datetime) -> bool:
     """A person lets a parked effect go on: it is probed first."""
     return _release(connection, key, "retried", now)
@@ -213,3 +234,14 @@ def _release(connection: Connection, key: str, event: str, now: datetime, **valu
         .values(status=target(event), moved_at=now, not_before=None, **values)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def own_ids_kept(connection: Connection) -> bool | None:
+    """Whether the newest work order that a create made stands under the id that we chose; None: there is none."""
+    newest = connection.execute(_NEWEST_CREATE).first()
+    if newest is None:
+        return None
+    linked = select(schema.links.c.work_order).where(
+        schema.links.c.domain_order == newest.subject, schema.links.c.work_order == newest.target
+    )
+    return connection.execute(linked).first() is not None

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from mappings.model import Kind, System
 from mappings.requests import Request
-from state import claims, leases, ledger, quarantine, requests, snapshots, summary, watermarks
+from state import claims, leases, ledger, outbox, quarantine, requests, snapshots, summary, watermarks
 from state.engine import CLAIMING, LEASING, Database, database_now
 from state.history import History
 from state.leases import run_lock
@@ -178,6 +178,11 @@ class Store:
         """
         with self._database.deciding() as connection:
             return claims.lose(connection, owner_prefix, settle_s, self._now(connection))
+
+    def own_ids_kept(self) -> bool | None:
+        """Whether field service kept the id of the newest work order that we created; None: none was created yet."""
+        with self._database.reading() as connection:
+            return outbox.own_ids_kept(connection)
 
     def next_due(self) -> datetime | None:
         """When the earliest waiting effect may be claimed (now: at once), or a lease ends; None: nothing waits."""

@@ -93,6 +93,10 @@ class Transaction:
             self.link(outcome.link)
         return True
 
+    def retarget(self, subject: str, old: str, new: str) -> int:
+        """What waits for a work order under the id that we chose goes to the one that the server made; how many that were."""
+        return outbox.retarget(self._connection, subject, old, new)
+
     def open_request(self, kind: Kind, subject: str, stamp: datetime) -> None:
         """A domain order asks for closure since the version with this server stamp."""
         requests.open_request(self._connection, kind, subject, stamp, self._now)

@@ -12,9 +12,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
@@ -29,6 +29,7 @@ from syncd.delivery import Drained
 from syncd.intake import FEEDS, Pass
 from syncd.wiring import DAEMON_OWNER, App, build, new_run
 
+SIGNAL_WAIT_S = 0.5
 IDLE_WAIT_S = 1.0
 """How long delivery sleeps at most before it looks for effects that became due."""
 
@@ -80,11 +81,17 @@ class Daemon:
         self._asked.put(0)
 
     def _wait_until_asked(self) -> None:
-        number = self._asked.get()
+        number = self._next_asked()
         if number:
             self._log.event("daemon.stopping", signal=signal.Signals(number).name)
         self._stopping.set()
         self._wake.set()
+
+    def _next_asked(self) -> int:
+        """Wakes once in a while: a signal that comes in the instant before a wait is handled only when the wait ends."""
+        while True:
+            with suppress(Empty):
+                return self._asked.get(timeout=SIGNAL_WAIT_S)
 
     def _scheduler(self) -> BackgroundScheduler:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mappings import decisions
+from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind, Reason
 from mappings.model import Facts, System
 from mappings.standing import cancelled_by, title
@@ -200,6 +201,8 @@ class Delivery:
             self._observer.observe(tx, outcome.record, sightings)
         if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
             request_settled(tx, effect, outcome, one.refusal, self._now())
+        if isinstance(outcome, Done) and effect.kind is EffectKind.CREATE_WORK_ORDER:
+            self._created(tx, one, sightings)
         facts = tx.facts_for(effect.subject_kind, effect.subject)
         if facts is None:
             return
@@ -214,6 +217,31 @@ class Delivery:
                 self._observer.apply(tx, _void(effect.target, facts, outcome.reason), sightings)
             # the note that names a subject's work orders may have waited for this one
             self._observer.apply(tx, decisions.follow_up(facts, self._policy()), sightings)
+
+    def _created(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
+        """Where the server chose the id: what waits for the work order follows it, and what doubles it is cancelled."""
+        effect, outcome = one.claim.effect, one.outcome
+        assert isinstance(outcome, Done)
+        kept = outcome.record
+        if kept is None:
+            return
+        if kept.id != effect.target:
+            tx.retarget(effect.subject, effect.target, kept.id)
+        if not one.surplus:
+            return
+        for record in one.surplus:
+            self._observer.observe(tx, record, sightings)
+        facts = tx.facts_for(effect.subject_kind, effect.subject)
+        if facts is not None:
+            twins = {kept.id, *(record.id for record in one.surplus)}
+            self._observer.apply(tx, duplicates(twins, facts, self._policy(), cancel=True), sightings)
+            sightings.add(
+                "work_order.doubled",
+                domain_order=effect.subject,
+                work_order=kept.id,
+                number=kept.number,
+                rows=len(one.surplus),
+            )
 
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome

@@ -27,6 +27,7 @@ from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Kind, Record, System, record_value
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
+from syncd.creates import Creates, Sighting, Tactic
 from syncd.health import Health
 from syncd.logs import Log
 from syncd.recheck import Next, Recheck, Verdict
@@ -34,6 +35,7 @@ from syncd.recheck import Next, Recheck, Verdict
 LANE = "delivery"
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
+HIDDEN = "a work order with its correlation is hidden from our user: check its access rules"
 DEFER_S = 30.0
 """How long an effect waits that may not be sent in the present state of its domain order."""
 
@@ -50,6 +52,8 @@ class Performed:
     refusal: str = ""
     absent: bool = False
     """A look found nothing under the id of a create in doubt, and nothing was sent after it."""
+    surplus: tuple[Record, ...] = ()
+    """Further work orders that answer the same create; the outcome names the one that stays."""
     healthy: bool = True
     """Whether it shows that the systems work; not so when a step failed or nobody knows."""
 
@@ -64,6 +68,8 @@ class Dispatch:
         policy: Callable[[], Policy],
         health: Health,
         log: Log,
+        *,
+        tactic: Tactic = Tactic.UNPROVEN,
     ) -> None:
         self._om = om
         self._fsm = fsm
@@ -71,6 +77,7 @@ class Dispatch:
         self._health = health
         self._log = log
         self._recheck = Recheck(om, fsm, policy)
+        self._creates = Creates(fsm, policy, log, tactic)
         self._steps: Mapping[EffectKind, Callable[[Claim], Performed]] = {
             EffectKind.CREATE_WORK_ORDER: self._create,
             EffectKind.UPDATE_WORK_ORDER: self._update,
@@ -83,7 +90,7 @@ class Dispatch:
         """Does what the claim intends, once, and says how it ended. Raises nothing of the network.
 
         `may_send` is asked just before a write: False once the claim's lease is over, because then somebody else may
-        look for the write and believe that it never was. A create needs no such care: its id is ours.
+        look for the write and believe that it never was. A create under an id of our own needs no such care.
         """
         effect = claim.effect
         _MAY_SEND.set(may_send)
@@ -107,47 +114,59 @@ class Dispatch:
     def _create(self, claim: Claim) -> Performed:
         effect = claim.effect
         if claim.probing:
-            found = self._look(effect.target)
+            found = self._creates.look(effect)
             if found is not None:
-                return Performed(claim, self._adopt(effect, found))
+                return self._adopted(claim, found)
+            if not self._creates.is_believed(claim):
+                wait = self._creates.believed_after_s()
+                return Performed(claim, InDoubt("not found, and a search is not believed yet", wait))
+            if self._creates.is_hidden(effect):
+                return Performed(claim, Parked(HIDDEN), refusal=HIDDEN)
         overtaken = _unless_send(claim, self._recheck.create(effect))
         if overtaken is not None:
             return self._waits(overtaken)
         values, absent = self._resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
+        if self._creates.tactic is not Tactic.OWN_ID and not _MAY_SEND.get()():
+            return _too_late(claim)
         try:
             record = self._fsm.create_work_order(effect.target, values)
         except (Unreachable, Busy):
             raise
         except RemoteError as error:
             return self._create_answered(claim, error)
-        if record.id != effect.target:
-            self._log.event("capability.absent", system=effect.system, capability="client-chosen id")
+        self._creates.learn(effect, record)
         self._report_dropped(effect, record, values)
         return Performed(claim, _created(effect, record))
 
     def _create_answered(self, claim: Claim, error: RemoteError) -> Performed:
-        """Any answer but a clean 201: what the id shows decides, not the code."""
+        """Any answer but a clean 201: what a look shows decides, not the code."""
         effect = claim.effect
         try:
-            found = self._look(effect.target)
+            found = self._creates.look(effect)
         except RemoteError as blind:
             return self._failed(claim, blind, sent=True)
         if found is not None:
-            return Performed(claim, self._adopt(effect, found))
+            return self._adopted(claim, found)
         if isinstance(error, Refused):
             return Performed(claim, Parked(str(error)), refusal=error.reason)
-        if isinstance(error, Conflict):
+        wait = max(_backoff(claim.attempt), self._creates.believed_after_s())
+        if isinstance(error, Conflict) and (
+            claim.probing or self._creates.tactic is not Tactic.BY_CORRELATION
+        ):
             reason = f"{error}; the record that holds the id is hidden from our user: check its access rules"
             return Performed(claim, Parked(reason), refusal=reason)
         if isinstance(error, Misconfigured):
             return self._failed(claim, error, sent=True)
-        # Not there, and nobody said no: the same id may be sent again at once, a late commit cannot make a second one.
-        return Performed(claim, InDoubt(str(error), _backoff(claim.attempt)), healthy=False)
+        # Not there, and nobody said no: an id of ours may be sent again at once, a late commit cannot make a second one.
+        return Performed(claim, InDoubt(str(error), wait), healthy=False)
+
+    def _adopted(self, claim: Claim, found: Sighting) -> Performed:
+        return Performed(claim, self._adopt(claim.effect, found.record), surplus=found.surplus)
 
     def _adopt(self, effect: Effect, found: Record) -> Outcome:
-        """A record stands under our id: the create is done, whatever becomes of a lost correlation that is put back."""
+        """A record answers our create: it is done, whatever becomes of a lost correlation that is put back."""
         wanted = {"correlation_id": effect.values.get("correlation_id", "")}
         if not wanted["correlation_id"] or _says(found, wanted):
             return _created(effect, found)
@@ -164,14 +183,8 @@ class Dispatch:
         """A create that is not sent now. One in doubt was looked for: the next look comes when this one is settled."""
         if not isinstance(performed.outcome, InDoubt):
             return performed
-        wait = max(DEFER_S, self._fsm.settle.total_seconds())
+        wait = max(DEFER_S, self._fsm.settle.total_seconds(), self._creates.believed_after_s())
         return replace(performed, outcome=replace(performed.outcome, probe_in_s=wait), absent=True)
-
-    def _look(self, id: str) -> Record | None:
-        try:
-            return self._fsm.read(Kind.WORK_ORDER, id)
-        except Missing:
-            return None
 
     def _resolved(self, effect: Effect) -> tuple[dict[str, str], str]:
         """The values to send with their references looked up in FSM, or why that is impossible."""
@@ -261,10 +274,7 @@ class Dispatch:
     def _written(self, claim: Claim, write: Callable[[], Record | None]) -> Performed:
         """One write whose failure is classed by its name; doubt waits for the settle time of the system."""
         if not _MAY_SEND.get()():
-            late, wait = "its turn was over before it could be sent", _backoff(claim.attempt)
-            return Performed(
-                claim, InDoubt(late, wait) if claim.probing else NotSent(late, wait), healthy=False
-            )
+            return _too_late(claim)
         try:
             record = write()
         except (Unreachable, Busy, Missing):
@@ -306,6 +316,11 @@ def _answer_not_parked(performed: Performed) -> Performed:
     if performed.claim.effect.kind is not EffectKind.CLOSE_DOMAIN_ORDER or not isinstance(outcome, Parked):
         return performed
     return replace(performed, outcome=Overtaken(outcome.reason), refusal=performed.refusal or outcome.reason)
+
+
+def _too_late(claim: Claim) -> Performed:
+    late, wait = "its turn was over before it could be sent", _backoff(claim.attempt)
+    return Performed(claim, InDoubt(late, wait) if claim.probing else NotSent(late, wait), healthy=False)
 
 
 def _unless_send(claim: Claim, verdict: Verdict) -> Performed | None:

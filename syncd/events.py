@@ -145,6 +145,12 @@ _BUSINESS = (
     _event(
         "work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"
     ),
+    _event(
+        "work_order.doubled",
+        "warning",
+        "Several work orders answer one create: the oldest stays, the others (`rows`) are cancelled with a note.",
+        "number rows",
+    ),
     _event("note.written", "info", "A work note was written.", "number target because"),
     _event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
     _event(

@@ -21,6 +21,7 @@ from mappings.model import Kind, System
 from mappings.ponr import Mode
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
 from syncd.config import Config, Secret, SystemSection
+from syncd.creates import Tactic
 from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
 from syncd.gate import Gate
@@ -120,6 +121,7 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
         drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
         longest_pause_s=config.daemon.longest_pause.total_seconds(),
         config_hash=config.hash,
+        creates=config.profiles[System.FIELD_SERVICE].creates,
     )
     executor = ThreadPoolExecutor(figures.workers, thread_name_prefix="worker")
     return assemble(
@@ -138,6 +140,8 @@ class Figures:
     drain_timeout_s: float
     longest_pause_s: float
     config_hash: str = ""
+    creates: str = "own_id"
+    """Of the profile of field service."""
 
 
 def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in which it is built
@@ -167,7 +171,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         intake=Intake(systems, store, observer, log, page_size=figures.page_size, links=policy().links),
         delivery=Delivery(
             store,
-            Dispatch(om, fsm, policy, health, log),
+            Dispatch(om, fsm, policy, health, log, tactic=_tactic(figures, store)),
             observer,
             policy,
             log,
@@ -194,6 +198,13 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         poll_interval_s=figures.poll_interval_s,
         config_hash=figures.config_hash,
     )
+
+
+def _tactic(figures: Figures, store: Store) -> Tactic:
+    """How creates are recognised, as far as the profile says it and the state remembers."""
+    if figures.creates == Tactic.BY_CORRELATION:
+        return Tactic.BY_CORRELATION
+    return {True: Tactic.OWN_ID, False: Tactic.BY_CORRELATION, None: Tactic.UNPROVEN}[store.own_ids_kept()]
 
 
 def connect(config: Config) -> tuple[OrderManagement, FieldService]:

@@ -21,12 +21,14 @@ class ServiceNowFieldService(ServiceNowSystem):
     """Implements `connectors.ports.FieldService`."""
 
     def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
-        """See `FieldService.create_work_order`. ServiceNow keeps a `sys_id` that the client chooses."""
+        """See `FieldService.create_work_order`. ServiceNow keeps a `sys_id` that the client chooses; where the profile says
+        that it does not, none is sent."""
         spec, book = self._spec(Kind.WORK_ORDER)
         if not wire.is_id(id):
             raise Misconfigured("a chosen id must be 32 hexadecimal digits", system=self._api.system)
         columns = self._encoded(lambda: wire.encode_values(values, spec, book))
-        answer = self._api.insert(spec.table, {wire.ID: id, **columns}, columns=wire.columns_of(spec))
+        chosen = {wire.ID: id} if self._profile.creates == "own_id" else {}
+        answer = self._api.insert(spec.table, {**chosen, **columns}, columns=wire.columns_of(spec))
         return self._record_written(answer.row, spec)
 
     def cancel_work_order(self, id: str, reason: str) -> Record:

@@ -27,6 +27,7 @@ from syncd.config.named import Named, Tree, look_up
 from syncd.config.sections import (
     OPTIONAL,
     DaemonSection,
+    FieldServiceSection,
     FieldSource,
     LinksSection,
     LogSection,
@@ -176,8 +177,10 @@ def config_hash(settings: Settings, named: Named) -> str:
 
 
 def _adjusted(profile: Profile, section: SystemSection) -> Profile:
+    creates = section.creates if isinstance(section, FieldServiceSection) else None
     return replace(
         profile,
+        creates=creates or profile.creates,
         overlap=profile.overlap if section.overlap is None else section.overlap,
         settle=profile.settle if section.settle is None else section.settle,
         search_lag=profile.search_lag if section.search_lag is None else section.search_lag,

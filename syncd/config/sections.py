@@ -109,6 +109,16 @@ class SystemSection(Section):
     )
 
 
+class FieldServiceSection(SystemSection):
+    """The side on which work orders are created."""
+
+    creates: Literal["own_id", "correlation"] | None = Field(
+        default=None,
+        description='how a create is recognised, instead of the profile\'s: "own_id", or "correlation" where the server chooses ids',
+        examples=["correlation"],
+    )
+
+
 SAMPLE_TABLES: Mapping[Kind, tuple[str, ...]] = {
     Kind.DOMAIN_ORDER: ("domain_orders",),
     Kind.ORDER_TASK: ("order_tasks",),
@@ -277,7 +287,7 @@ class Settings(Section):
     order_management: SystemSection = Field(
         description="The side of orders, lines, domain orders and order tasks."
     )
-    field_service: SystemSection = Field(description="The side of work orders and their tasks.")
+    field_service: FieldServiceSection = Field(description="The side of work orders and their tasks.")
     tables: TablesSection
     work_order_fields: Mapping[str, FieldSource]
     links: LinksSection

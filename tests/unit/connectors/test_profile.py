@@ -162,3 +162,18 @@ def test_all_problems_come_in_one_run_by_line():
 def test_a_table_where_a_value_should_be_is_named_not_raised():
     text = 'api = "servicenow"\nsystem = "order_management"\nkinds = 1\nnote = "x"\nreferences = []\ntiming = 5\n'
     assert len(problems_of(text)) >= 5
+
+
+@pytest.mark.parametrize("says", ["own_id", "correlation"])
+def test_a_profile_may_say_how_creates_are_recognised(says):
+    profile, _ = parse_profile(f'creates = "{says}"\n{SMALL}', file="p.toml", name="p")
+    assert profile.creates == says
+
+
+def test_ids_of_our_own_are_the_rule_and_a_third_way_is_a_problem():
+    profile, _ = parse_profile(SMALL, file="p.toml", name="p")
+    assert profile.creates == "own_id"
+    _, problems = parse_profile(f'creates = "own-id"\n{SMALL}', file="p.toml", name="p")
+    assert [str(problem) for problem in problems] == [
+        "p.toml:1:1: 'own-id' must be one of own_id, correlation; did you mean \"own_id\"?"
+    ]

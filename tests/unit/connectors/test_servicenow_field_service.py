@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -28,6 +29,13 @@ def test_an_id_that_the_server_chose_comes_back(fsm, fsm_server):
     answer = fsm_server.reply(201, {"result": dict(fsm_server.row(Kind.WORK_ORDER, other))})
     fsm_server.fail_once(answer, method="POST")
     assert fsm.create_work_order(ID, {}).id == other
+
+
+def test_no_id_is_sent_where_the_profile_says_that_the_server_chooses(fsm, fsm_server):
+    fsm._profile = replace(fsm._profile, creates="correlation")
+    fsm.create_work_order(ID, {"correlation_id": CORRELATION})
+    (request,) = fsm_server.sent("POST")
+    assert json.loads(request.content) == {"correlation_id": CORRELATION}
 
 
 def test_the_same_id_twice_is_a_conflict(fsm):

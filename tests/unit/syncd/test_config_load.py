@@ -226,6 +226,14 @@ def test_overlap_and_settle_replace_those_of_the_profile(folder):
     assert (profile.overlap, profile.settle) == (timedelta(minutes=3), timedelta(seconds=90))
 
 
+def test_how_creates_are_recognised_may_be_said_of_field_service_only(folder):
+    assert folder.load().profiles[System.FIELD_SERVICE].creates == "own_id"
+    folder.change('id = "fsm-test"', 'id = "fsm-test"\ncreates = "correlation"')
+    assert folder.load().profiles[System.FIELD_SERVICE].creates == "correlation"
+    folder.change('id = "om-test"', 'id = "om-test"\ncreates = "correlation"')
+    assert any("creates" in problem for problem in map(str, folder.problems()))
+
+
 def test_lifecycles_replace_only_what_they_name(folder):
     folder.add('[rules.lifecycles.domain_order]\ntrigger = ["draft"]\n')
     lifecycle = folder.load().lifecycles[Kind.DOMAIN_ORDER]

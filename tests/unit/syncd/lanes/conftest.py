@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import Missing, RemoteError
+from connectors.errors import Conflict, Missing, RemoteError
 from connectors.ports import Cursor, Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
 from mappings.changes import default_lifecycles
 from mappings.decision_table import DecisionTable
@@ -99,6 +99,9 @@ class FakeSystem:
         self.unreadable: set[str] = set()
         self.hidden: set[str] = set()
         self.page_limit = 1000
+        self.keeps_ids = True
+        self.unique_correlation = False
+        self.index_lag_s = 0.0
         self.writes: list[str] = []
 
     def start(self) -> None: ...
@@ -213,6 +216,8 @@ class FakeSystem:
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
         rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]
+        shown = self.time.now - timedelta(seconds=self.index_lag_s)
+        rows = [r for r in rows if r.created_at <= shown or not self.index_lag_s]
         return tuple(r for r in rows if r.id not in self.hidden | self.unreadable)
 
     def hides(self, kind: Kind, field: str, value: str) -> bool:
@@ -221,9 +226,9 @@ class FakeSystem:
 
     def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:
-            before = self.read(kind, id)
+            self.read(kind, id)
             fields = {name: value for name, value in values.items() if name != "state"}
-            return self.put(kind, before.number, values.get("state", before.state), **fields)
+            return self.edit(kind, id, values.get("state", ""), **fields)
 
         return self._maybe_fail("update", act)
 
@@ -245,9 +250,13 @@ class FakeSystem:
 
     def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:
+            if self.unique_correlation and self.find(
+                Kind.WORK_ORDER, "correlation_id", values["correlation_id"]
+            ):
+                raise Conflict("unique key violation")
             record = Record(
                 kind=Kind.WORK_ORDER,
-                id=id,
+                id=id if self.keeps_ids else id_of(f"server{len(self.records)}"),
                 number=f"WO{len(self.records):04}",
                 version=0,
                 created_at=self.server_time(),
@@ -256,8 +265,8 @@ class FakeSystem:
                 state_label=LABELS["ready"],
                 fields=dict(values),
             )
-            assert (Kind.WORK_ORDER, id) not in self.records, "a second work order under one id"
-            self.records[Kind.WORK_ORDER, id] = record
+            assert (Kind.WORK_ORDER, record.id) not in self.records, "a second work order under one id"
+            self.records[Kind.WORK_ORDER, record.id] = record
             return record
 
         return self._maybe_fail("create_work_order", act)

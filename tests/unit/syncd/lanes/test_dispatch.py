@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -78,7 +79,8 @@ def claim_of(world):
             marker="[syncd:1:n]",
         )
         sent = world.time.now if probing else None
-        return Claim(1, 1, effect, probing, 2 if probing else 1, sent, sent)
+        later = world.time.now + timedelta(hours=1)
+        return Claim(1, 1, effect, probing, 2 if probing else 1, sent, sent, later)
 
     return made
 
