@@ -27,11 +27,12 @@ _CALLS = frozenset({What.CANCELLED, What.FIRST_SEEN, What.PONR_CLEARED})
 def cancellations(changes: Sequence[Change], source: Record, facts: Facts, policy: Policy) -> Decision:
     """`source` is the record whose cancellation counts. No changes at all means a review."""
     reason = Reason(f"{title(source)} is cancelled")
-    void = tuple(e.key for e in unsettled(facts, EffectKind.CREATE_WORK_ORDER) if e.status in UNSENT)
+    unsent = {e.target for e in unsettled(facts, EffectKind.CREATE_WORK_ORDER) if e.status in UNSENT}
+    # with a create goes whatever waits behind it for the same work order: an update, a cancel of an earlier change
+    void = tuple(e.key for e in facts.effects if e.target in unsent and e.status in UNSENT)
     decision = replace(nothing(facts, reason), supersede=void)
     if changes and not any(change.what in _CALLS for change in of_orders(changes)):
         return decision
-    unsent = {e.target for e in unsettled(facts, EffectKind.CREATE_WORK_ORDER) if e.status in UNSENT}
     reached = [target for target in targets(facts, policy) if target.id not in unsent]
     if not reached:
         return decision

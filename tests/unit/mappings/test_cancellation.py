@@ -83,6 +83,15 @@ def test_a_create_on_its_way_is_void_or_followed_by_a_cancel(make, status, void,
     assert [effect.target for effect in decision.effects] == ([create.target] if cancelled else [])
 
 
+def test_what_waits_for_a_void_create_is_void_with_it(make):
+    """Its cancel was decided while the create was on its way; then the create turned out not to have been sent."""
+    create = make.known_create(S.PENDING)
+    cancel = make.known("cancel:it", EffectKind.CANCEL_WORK_ORDER, S.PENDING, target=create.target)
+    other = make.known("cancel:wo9", EffectKind.CANCEL_WORK_ORDER, S.PENDING, target="wo9")
+    decision = _cancelled(make, _facts(make, links=(), work_orders=(), effects=(create, cancel, other)))
+    assert (decision.supersede, decision.effects) == ((create.key, cancel.key), ())
+
+
 def test_when_the_last_create_is_void_the_others_are_named(make):
     """The note about what was created had waited for it."""
     create = make.known_create(S.PENDING, slot=2)
