@@ -127,9 +127,14 @@ def _order(
 
 
 def _plan(one: SubjectEvidence, lifecycles: Mapping[Kind, Lifecycle]) -> Iterator[str]:
-    """Every slot of the plan has a work order or a waiver; without a plan nobody knows what is missing."""
+    """Every slot of the plan has a work order or a waiver; without a plan nobody knows what is missing.
+
+    A task or child that has ended gets no work order any more, so it misses none.
+    """
+    if one.record.state in lifecycles[one.record.kind].ended:
+        return
     if one.plan is None:
-        if not one.historic and one.record.state not in lifecycles[one.record.kind].ended:
+        if not one.historic:
             yield f"{one.record.number} has not been decided yet"
         return
     linked = {(link.rule, link.slot) for link in one.links}

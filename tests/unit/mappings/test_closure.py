@@ -154,6 +154,13 @@ def test_an_undecided_task_that_is_over_does_not_hold(make, sound):
     assert _answer(_with_child(sound, make, record=make.order_task("canceled"))) == Release()
 
 
+@pytest.mark.parametrize("state", ["canceled", "closed_complete"])
+def test_a_task_that_ended_before_its_work_order_was_made_misses_none(make, sound, state):
+    ended = _with_child(sound, make, record=make.order_task(state), plan=make.plan())
+    assert _answer(ended) == Release()
+    assert _answer(_with_child(sound, make, record=make.order_task(), plan=make.plan())) != Release()
+
+
 def test_a_found_work_order_that_is_closed_or_read_by_id_does_not_hold(make, sound):
     stale = make.work_order("wo1", "ready")
     closed = make.work_order("hand", "canceled")
