@@ -1,0 +1,333 @@
+"""The promises S1-S15 and L1-L5 as code: watched at every write and commit, and demanded of the world at its end.
+
+`Watch` is told what the servers execute, what leaves a process and what a state commits; `final` compares the healed
+world with what ought to be. The truth is that of the servers; the state is read only where the promise speaks of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from mappings.effects import Decision, EffectKind
+from mappings.keys import parse_correlation
+from mappings.model import Kind, Record, System
+from mappings.notes import is_ours, markers
+from tests.simulation import field_service as fs
+from tests.simulation.lives import Life
+from tests.simulation.network import LAG_S, OVERLAP_S, Network, Request
+from tests.simulation.ports import US, id_of_task
+from tests.simulation.rules import ASKED, CARRIED, MARKER, NOTE_LIMIT, PLAN
+from tests.simulation.server import Key, Server
+from tests.simulation.truth import HELD, TRIGGER, Truth, shown
+
+EVERY = 20
+"""The state is compared with the servers at every so many commits."""
+WRITABLE = frozenset({*CARRIED, "correlation_id", "initiated_from", "template", "state"})
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken promise: its name in the issue, and what happened."""
+
+    promise: str
+    text: str
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.promise} at {self.at:.0f} s: {self.text}"
+
+
+class Watch:
+    """Everything that is checked while the world moves. `found` are the broken promises, first things first."""
+
+    def __init__(self, truth: Truth, path: str, now: Any) -> None:
+        self.truth = truth
+        self.found: list[Violation] = []
+        self._now = now
+        self._state = sqlite3.connect(path, isolation_level=None)
+        self._commits = 0
+        self._watermarks: dict[str, tuple[str, str]] = {}
+        self._versions: dict[tuple[str, str], int] = {}
+        self._decided_at: dict[str, float] = {}
+        self.created: dict[str, float] = {}
+
+    def close(self) -> None:
+        self._state.close()
+
+    def broken(self, promise: str, text: str) -> None:
+        self.found.append(Violation(promise, text, self._now()))
+
+    # -- what leaves a process -------------------------------------------------------------------------------------
+
+    def sending(self, network: Network, request: Request) -> None:
+        """S4, S6, S11 and the half of S10 that can be told before the note arrives."""
+        method, id, *rest = request.what
+        intents = {
+            status for (status,) in self._state.execute("SELECT status FROM outbox WHERE target = ?", (id,))
+        }
+        # a pause between the last check and the send may outlive the lease; a late create finds its id taken
+        durable = {"in_flight", "in_doubt"} | ({"done", "superseded"} if method == "create" else set())
+        if not intents & durable:
+            self.broken("S4", f"{method} of {id[:8]} leaves without a durable intent")
+        for other in network.writes:
+            if other.what[1] != id or other is request:
+                continue
+            if method == "note" and other.what == request.what:
+                self.broken("S10", f"a note leaves again while the first may still arrive: {rest[0][-70:]}")
+            if method in ("update", "cancel") and other.what[0] in ("update", "cancel"):
+                self.broken("S6", f"{method} of {id[:8]} leaves while {other.what[0]} may still arrive")
+        if method in ("update", "create") and request.keys[0][0] is Kind.WORK_ORDER:
+            strange = {one.partition("=")[0] for one in rest} - WRITABLE
+            if strange:
+                self.broken("S11", f"{method} writes {sorted(strange)}")
+
+    def closing(self, life: Life, request: Request) -> None:
+        """S8 at the send: what was known at the decision was seen closed by the last look."""
+        id = request.what[1]
+        if request.method != "update" or request.keys[0][0] is not Kind.DOMAIN_ORDER:
+            return
+        looked = life.ports[System.ORDER_MANAGEMENT].read_at.get((id_of_task(), id), 0.0)
+        known_by = self._decided_at.get(id, 0.0) - LAG_S - OVERLAP_S
+        self._check_closed(id, looked, request.sent_at, known_by, "the close is sent")
+
+    # -- what a state commits --------------------------------------------------------------------------------------
+
+    def stepped(self, life: Life, step: str, what: Any) -> None:
+        """S8 at the decision: the evidence was read after the gate began to look."""
+        if step != "apply" or not isinstance(what, Decision):
+            return
+        for effect in what.effects:
+            if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
+                looked = life.ports[System.ORDER_MANAGEMENT].read_at.get(
+                    (id_of_task(), effect.target), self._now()
+                )
+                self._decided_at[effect.target] = self._now()
+                self._check_closed(
+                    effect.target, looked, self._now(), looked - LAG_S - 10, "the release is decided"
+                )
+                self._check_planned(effect.target, looked)
+
+    def _check_closed(self, domain_order: str, begin: float, end: float, known_by: float, when: str) -> None:
+        family = self.truth.family(domain_order)
+        for id, past in self.truth.made():
+            record = past[0].record
+            if record is None or past[0].at > known_by or self.truth.belongs_to(record) not in family:
+                continue
+            if self.truth.open_throughout(id, begin, end):
+                self.broken("S8", f"{record.number} of {domain_order[:6]} is open while {when}")
+
+    def _check_planned(self, domain_order: str, looked: float) -> None:
+        subject = self.truth.om.get(Kind.DOMAIN_ORDER, domain_order)
+        before = self.truth.om.at((Kind.DOMAIN_ORDER, domain_order), looked - 300)
+        if subject is None or before is None or before.get("specification") != subject.get("specification"):
+            return
+        if before.state not in TRIGGER[Kind.DOMAIN_ORDER]:
+            return
+        for rule, slot in self.truth.wants(subject):
+            if (domain_order, rule, slot) not in self.truth.ever_made():
+                self.broken("S8", f"{subject.number} is released without its work order {rule}:{slot}")
+
+    def committed(self, _life: Life, _name: str) -> None:
+        """S5 at each commit, S3 and the versions now and then."""
+        for feed, stamp, id in self._state.execute("SELECT feed, stamp, id FROM watermarks"):
+            before = self._watermarks.get(feed, ("", ""))
+            if (stamp, id) < before:
+                self.broken("S5", f"the watermark of {feed} goes back from {before[0]} to {stamp}")
+            self._watermarks[feed] = (stamp, id)
+        self._commits += 1
+        if self._commits % EVERY == 0:
+            self.compare()
+
+    def compare(self) -> None:
+        """S3: below (watermark - overlap) every row has its durable effect. S5: stored versions never go back."""
+        stored = {
+            (kind, id): version
+            for kind, id, version in self._state.execute("SELECT kind, id, version FROM snapshots")
+        }
+        for key, version in self._versions.items():
+            if stored.get(key, version) < version:
+                self.broken("S5", f"the stored version of {key[0]} {key[1][:8]} goes back")
+        self._versions = stored
+        quarantined = {tuple(row) for row in self._state.execute("SELECT kind, id FROM quarantine")}
+        for feed, (stamp, _) in self._watermarks.items():
+            kind = Kind(feed)
+            server = self._server(kind)
+            below = datetime.fromisoformat(stamp) - timedelta(seconds=OVERLAP_S)
+            for row in server.rows(kind):
+                name = (kind.value, row.id)
+                if row.updated_at >= below or (kind, row.id) in server.hidden or name in quarantined:
+                    continue
+                if stored.get(name, -1) < row.version:
+                    self.broken(
+                        "S3", f"{row.number} version {row.version} lies below the watermark and was not seen"
+                    )
+
+    def _server(self, kind: Kind) -> Server:
+        return self.truth.om if kind.system is System.ORDER_MANAGEMENT else self.truth.fsm
+
+    # -- what the servers execute ----------------------------------------------------------------------------------
+
+    def executed(self, key: Key, before: Record | None, after: Record | None, author: str) -> None:
+        """S1, S2, S7: what one of our writes made of a row."""
+        if author != US or key[0] is not Kind.WORK_ORDER or after is None:
+            return
+        if before is None:
+            self._created(after)
+        elif before.state not in fs.CLOSED:
+            self._amended(before, after)
+
+    def _created(self, record: Record) -> None:
+        ours = parse_correlation(record.get("correlation_id"))
+        if ours is None:
+            self.broken("S2", f"{record.number} carries no correlation")
+            return
+        if record.id in self.created:
+            self.broken("S1", f"{record.number}: a deleted work order is made again")
+        self.created[record.id] = self._now()
+        for other in self.truth.work_orders():
+            theirs = parse_correlation(other.get("correlation_id"))
+            if theirs is None or other.id == record.id:
+                continue
+            if (theirs.domain_order, theirs.rule, theirs.slot) == (ours.domain_order, ours.rule, ours.slot):
+                self.broken("S1", f"{record.number} and {other.number} answer one intention {ours}")
+        if not self._justified(ours.domain_order, (ours.rule, ours.slot)):
+            self.broken("S2", f"{record.number} is justified by no version of its domain order ({ours})")
+
+    def _justified(self, subject: str, slot: tuple[str, int]) -> bool:
+        for (kind, condition), slots in PLAN.items():
+            field = {Kind.DOMAIN_ORDER: "specification", Kind.ORDER_TASK: "request_type"}[kind]
+            for past in self.truth.om.past.get((kind, subject), ()):
+                record = past.record
+                if (
+                    record is not None
+                    and slot in slots
+                    and record.get(field) == condition
+                    and record.state in TRIGGER[kind]
+                    and not self.truth.is_historic(record)
+                ):
+                    return True
+        return False
+
+    def _amended(self, before: Record, after: Record) -> None:
+        owner = self.truth.belongs_to(after)
+        subject = next((one for one in self.truth.subjects() if one.id == owner), None)
+        if subject is None:
+            return
+        for target in CARRIED:
+            old, new = shown(before, target), shown(after, target)
+            if old != new and new and not self.truth.said_before_ponr(subject, target, new):
+                self.broken("S7", f"{after.number} {target}={new} was only ever said behind the PONR")
+
+    def noted(self, key: Key, text: str, author: str) -> None:
+        """S9, S10: every note once, marked, bounded, plain."""
+        if author != US:
+            return
+        server = self._server(key[0])
+        marked = markers(text)
+        cancel = key[0] is Kind.WORK_ORDER and marked and marked[-1].startswith("cancel:")
+        if not is_ours(text):
+            self.broken("S10", f"a note without its marker: {text[:60]}")
+        elif not cancel and any(
+            markers(entry.text)[-1:] == marked[-1:] for entry in server.entries(key[1]) if entry.author == US
+        ):
+            self.broken("S10", f"a note twice: {marked[-1]}")
+        if len(text) > NOTE_LIMIT:
+            self.broken("S10", f"a note of {len(text)} characters")
+        if any(unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" for c in text) or "<" in text:
+            self.broken("S10", f"a note that is not plain: {text[:60]!r}")
+        if marked and marked[-1].startswith("held:") and "\n- " not in text:
+            self.broken("S9", f"a hold that names nothing: {text[:60]}")
+
+
+def final(truth: Truth, faults_dropped: set[tuple[str, str]]) -> Iterator[str]:
+    """L1: what the healed world lacks."""
+    made = truth.ever_made()
+    deleted = {id for id, past in truth.made() if past[-1].record is None}
+    for subject in truth.subjects():
+        for rule, slot in truth.wants(subject):
+            if (subject.id, rule, slot) not in made:
+                yield f"S14 {subject.number} has no work order for {rule}:{slot}"
+    by_subject: dict[str, list[Record]] = {}
+    for work_order in truth.work_orders():
+        by_subject.setdefault(truth.belongs_to(work_order), []).append(work_order)
+    for subject in truth.subjects():
+        for work_order in by_subject.get(subject.id, []):
+            yield from _work_order(truth, subject, work_order, faults_dropped)
+    yield from _requests(truth, by_subject, deleted)
+
+
+def _work_order(
+    truth: Truth, subject: Record, work_order: Record, dropped: set[tuple[str, str]]
+) -> Iterator[str]:
+    name = f"{work_order.number} of {subject.number}"
+    ours = truth.ours_on(subject.id)
+    before = truth.baseline is not None and work_order.created_at < truth.baseline
+    said = any(work_order.number in one.text and work_order.state_label in one.text for one in ours)
+    if not said and not before:
+        yield f"L1 {name} is {work_order.state_label}, and no note says so"
+    if parse_correlation(work_order.get("correlation_id")) is None or work_order.state in fs.CLOSED:
+        return
+    if truth.is_cancelled(subject):
+        flagged = any(m.startswith("flagged:") for one in ours for m in markers(one.text))
+        since = min(
+            past.at
+            for one in truth.standing(subject)
+            for past in truth.om.past[one.kind, one.id]
+            if past.record is not None and past.record.state in ("canceled", "cancellation_in_progress")
+        )
+        if not flagged and not truth.was_ended(work_order.id, since):
+            yield f"S15 {name} is open, its order is cancelled, and nobody was told"
+        return
+    if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
+        return
+    line = truth.line(subject)
+    if line is None or line.is_true("ponr"):
+        return
+    for target, wanted in truth.content(subject).items():
+        if not wanted or wanted == fs.UNKNOWN_PLACE or (work_order.id, target) in dropped:
+            continue
+        if shown(work_order, target) != wanted:
+            yield f"L1 {name} says {target}={shown(work_order, target)!r}, its order says {wanted!r}"
+
+
+def _requests(truth: Truth, by_subject: dict[str, list[Record]], deleted: set[str]) -> Iterator[str]:
+    """L2: a request is answered: closed, or held with its reasons."""
+    gone = {
+        truth.belongs_to(past[0].record)
+        for id, past in truth.made()
+        if id in deleted and past[0].record is not None
+    }
+    for subject in truth.om.rows(Kind.DOMAIN_ORDER):
+        if subject.get(MARKER) != ASKED or subject.state in ("closed_complete", "canceled"):
+            continue
+        if (Kind.DOMAIN_ORDER, subject.id) in truth.om.hidden:
+            continue
+        held = any(
+            marker.startswith(f"held:{subject.id}:")
+            for one in truth.ours_on(subject.id)
+            for marker in markers(one.text)
+        )
+        family = truth.family(subject.id)
+        members = [one for one in truth.subjects() if one.id in family]
+        blocked = bool(
+            family & gone
+            or truth.is_unapproved(subject)
+            or truth.is_cancelled(subject)
+            or truth.is_held(subject)
+            or any(w.state not in fs.CLOSED for one in family for w in by_subject.get(one, []))
+            or any(
+                m.state not in TRIGGER[m.kind] | {"closed_complete", "closed_incomplete", "canceled"}
+                or (truth.is_cancelled(m) and m.state not in ("closed_complete", "canceled"))
+                or m.state in HELD
+                for m in members
+            )
+        )
+        if not blocked:
+            yield f"L2 {subject.number} asks for closure, nothing is open, and it is not closed"
+        elif not held:
+            yield f"L2 {subject.number} asks for closure, and no note says what is open"

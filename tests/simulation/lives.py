@@ -1,0 +1,231 @@
+"""One life of one process: the real lanes as `wiring` assembles them, on simulated systems and a real state.
+
+The turns of the lanes are those of `syncd.daemon`. A life ends at a point of its own choosing, or when somebody ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from mappings.decisions import Policy
+from mappings.model import System
+from state.store import StateError, Store
+from syncd import logs
+from syncd.daemon import answer_requests, once_with, take_in, tell_drained
+from syncd.intake import FEEDS
+from syncd.wiring import App, Figures, assemble
+from tests.simulation.engine import START, Died, Group, Hub, Workers
+from tests.simulation.faults import Faults
+from tests.simulation.memory import Memory
+from tests.simulation.network import PAUSE_S, Network
+from tests.simulation.ports import Port
+
+POLL_S = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 45.0}
+GATE_S = 40.0
+IDLE_S = 90.0
+WORKERS = 3
+LEASE_S = 60.0
+PAGE = 7
+
+Variant = Callable[[App], None]
+
+
+def as_built(_app: App) -> None:
+    """The product as it is."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """What all processes share: systems, the state's place, the clock of the machine, and who is told what happens."""
+
+    hub: Hub
+    networks: dict[System, Network]
+    faults: Faults
+    url: str
+    baseline: datetime
+    policy: Policy
+    tell: Callable[[str, str], None]
+    defect: Callable[[str, BaseException], None]
+    variant: Variant = as_built
+    clock_off: float = 0.0
+    """How far the machine's clock is from the truth, in seconds."""
+    committed: list[Callable[[Life, str], None]] = field(default_factory=list)
+    stepped: list[Callable[[Life, str, Any], None]] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return START + timedelta(seconds=self.hub.now + self.clock_off)
+
+
+class Life:
+    """`die_at` is the number of the point at which it ends, counted from 1; `points` are those it has passed."""
+
+    def __init__(
+        self, machine: Machine, name: str, *, prefix: str = "run:", die_at: int | None = None
+    ) -> None:
+        self.machine = machine
+        self.name = name
+        self.die_at = die_at
+        self.points = 0
+        self.died_at = ""
+        self.stopping = False
+        self._sends = 0
+        self._woken = False
+        self._waiting: list[Callable[[], None]] = []
+        self.trail: list[str] | None = None
+        """The points passed, where somebody wants to know them."""
+        self.group = Group(machine.hub, self._gone)
+        self._store = Store(machine.url, machine.clock, name)
+        self.memory = Memory(self._store, machine.faults, self.point, self._told)
+        self.memory.listeners.append(self._stepped)
+        self.workers = Workers(machine.hub, self.group)
+        self.ports = {
+            system: Port(system.value, network, self.point, self._before_sending)
+            for system, network in machine.networks.items()
+        }
+        self.app = self._assembled(prefix)
+        machine.variant(self.app)
+
+    def _assembled(self, prefix: str) -> App:
+        machine = self.machine
+        figures = Figures(
+            page_size=dict.fromkeys(System, PAGE),
+            poll_interval_s=POLL_S,
+            workers=WORKERS,
+            lease_s=LEASE_S,
+            drain_timeout_s=20,
+            longest_pause_s=60,
+        )
+        return assemble(
+            self.ports[System.ORDER_MANAGEMENT],  # type: ignore[arg-type] - a port speaks both protocols
+            self.ports[System.FIELD_SERVICE],  # type: ignore[arg-type] - as above
+            self.memory,  # type: ignore[arg-type] - stands for a store
+            lambda: machine.policy,
+            figures,
+            self.workers,
+            log=logs.get(),
+            owner=f"{prefix}{self.name}",
+            baseline=machine.baseline,
+            now=machine.clock,
+            monotonic=lambda: machine.hub.now,
+            wait=self.workers.wait,
+        )
+
+    # -- dying -----------------------------------------------------------------------------------------------------
+
+    def point(self, name: str) -> None:
+        """A place where the process may end."""
+        if not self.group.alive:
+            raise Died
+        self.points += 1
+        if self.trail is not None:
+            self.trail.append(name)
+        if self.points == self.die_at:
+            self.died_at = name
+            self.machine.tell(self.name, f"killed at point {self.points}: {name}")
+            raise Died
+        if self._sends == 0 and _is_read(name) and self.machine.faults.hit("paused_reading"):
+            seconds = self.machine.faults.random("paused_reading").uniform(60, 500)
+            self.machine.tell(self.name, f"stands still for {seconds:.0f} s: {name}")
+            self.group.frozen_until = self.machine.hub.now + seconds
+
+    def _before_sending(self) -> None:
+        """The process may stand still between its last check and its request, but not longer than the settle time bears."""
+        faults = self.machine.faults
+        if faults.hit("paused_sending"):
+            self._sends += 1
+            self.machine.hub.sleep(faults.random("paused_sending").uniform(5, PAUSE_S))
+            self._sends -= 1
+            if not self.group.alive:
+                raise Died
+
+    def kill(self) -> None:
+        if self.group.alive:
+            self.machine.tell(self.name, "killed")
+            self.group.end()
+
+    def _gone(self) -> None:
+        self._store.close()
+
+    # -- what is told ----------------------------------------------------------------------------------------------
+
+    def _told(self, name: str) -> None:
+        for tell in self.machine.committed:
+            tell(self, name)
+
+    def _stepped(self, step: str, what: Any) -> None:
+        for tell in self.machine.stepped:
+            tell(self, step, what)
+
+    # -- the lanes of a daemon -------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """`syncd run`: recovers, then every lane in a task of its own."""
+        self.group.spawn(self._main)
+
+    def _main(self) -> None:
+        self._safely("recover", self.app.recover)
+        for system in FEEDS:
+            self.group.spawn(lambda system=system: self._every(POLL_S[system], lambda: self._intake(system)))
+        self.group.spawn(lambda: self._every(GATE_S, self._gate))
+        self.group.spawn(self._deliver)
+
+    def _intake(self, system: System) -> None:
+        if take_in(self.app, system, lambda: self.stopping):
+            self._wake()
+
+    def _gate(self) -> None:
+        if answer_requests(self.app):
+            self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+    def _every(self, seconds: float, turn: Callable[[], object]) -> None:
+        while not self.stopping:
+            self._safely("lane", turn)
+            self.machine.hub.sleep(seconds)
+
+    def _deliver(self) -> None:
+        while not self.stopping:
+            self._safely("delivery", lambda: tell_drained(self.app, self.app.delivery.drain(lambda: False)))
+            self.machine.hub.wait(lambda: self._woken, self._idle(), self._waiting.append)
+            self._woken = False
+
+    def _idle(self) -> float:
+        """Until the next effect is due, or something new may be there."""
+        due = self._store.next_due()
+        if due is None:
+            return IDLE_S
+        return min(IDLE_S, max(1.0, (due - self.machine.clock()).total_seconds()))
+
+    def _safely(self, lane: str, turn: Callable[[], object]) -> None:
+        """As the broad excepts of the daemon; but anything except a failing state is a defect."""
+        try:
+            turn()
+        except StateError as error:
+            self.machine.tell(self.name, f"{lane}: {error}")
+        except Exception as error:  # noqa: BLE001 - told as a defect, never swallowed
+            self.machine.defect(f"{self.name} {lane}", error)
+
+    # -- a one-shot verb beside it ---------------------------------------------------------------------------------
+
+    def once(self) -> None:
+        """`syncd once`."""
+
+        def turn() -> None:
+            self._safely("once", lambda: once_with(self.app))
+            self.group.end()
+
+        self.group.spawn(turn)
+
+
+def _is_read(name: str) -> bool:
+    return name.endswith("before") and any(
+        word in name for word in ("changes_since", ".read", "find", ".notes", "server_time")
+    )

@@ -1,0 +1,264 @@
+"""The two protocols of `connectors.ports`, spoken by the simulated servers over the simulated network.
+
+One object for each process and system. Positions of pages, hidden rows and the check of each row are those of the real
+connector's own functions. What only ServiceNow's server does on a write (templates, roll-up) is in `field_service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from greenlet import getcurrent
+
+from connectors.errors import Conflict, Missing, Unreadable
+from connectors.paging import check_places, next_position
+from connectors.ports import Cursor, Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
+from mappings.model import Kind, Record, System
+from tests.simulation import field_service
+from tests.simulation.network import LAG_S, OVERLAP_S, SETTLE_S, Network
+from tests.simulation.server import GRANULE, Key, Server, new, to
+
+US = "syncd"
+Point = Callable[[str], None]
+
+
+def id_of_task() -> int:
+    return id(getcurrent())
+
+
+class Port:
+    """What both sides can do. `point` is told before and after each call: a process may end there."""
+
+    granule = GRANULE
+    overlap = timedelta(seconds=OVERLAP_S)
+    settle = timedelta(seconds=SETTLE_S)
+    search_lag = timedelta(seconds=LAG_S + 5)
+
+    def __init__(
+        self, id: str, network: Network, point: Point, sending: Callable[[], None] = lambda: None
+    ) -> None:
+        self.id = id
+        self.network = network
+        self.server: Server = network.server
+        self.system: System = network.system
+        self._point = point
+        self._sending = sending
+        self.read_at: dict[tuple[int, str], float] = {}
+        """When a task last began to read a record by id: (task, id) -> seconds."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    # -- reads -----------------------------------------------------------------------------------------------------
+
+    def _read(self, method: str, act: Callable[[], Any], *, seconds: float = 0.0) -> Any:
+        self._point(f"{self.system}.{method} before")
+        result = self.network.read(method, act, seconds=seconds)
+        self._point(f"{self.system}.{method} after")
+        return result
+
+    def server_time(self) -> datetime:
+        began = self.network.hub.now
+        stamp = self._read("server_time", self.server.stamp)
+        return self._asked(stamp, began)
+
+    def _asked(self, date: datetime, began: float) -> datetime:
+        taken = self.network.hub.now - began
+        return (date - timedelta(seconds=taken)).replace(microsecond=0)
+
+    def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
+        faults = self.network.faults
+        began = self.network.hub.now
+        slow = faults.random("slow_page").uniform(2, 20) if faults.hit("slow_page") else 0.0
+        torn = faults.hit("changed_while_reading")
+        answer: dict[str, Any] = {}
+
+        def query() -> None:
+            rows = self.server.behind(kind, position.after.stamp, position.after.id)
+            answer["total"] = len(rows)
+            answer["rows"] = rows[position.skip : position.skip + limit]
+
+        def respond() -> None:
+            if torn:  # the contents are read later than the places
+                now = [self.server.get(kind, row.id) for row in answer["rows"]]
+                answer["rows"] = [row for row in now if row is not None]
+            answer["date"] = self.server.stamp()
+
+        self._read("changes_since", query, seconds=slow)
+        respond()
+        return self._page(kind, position, limit, answer, began)
+
+    def _page(self, kind: Kind, position: Position, limit: int, answer: dict[str, Any], began: float) -> Page:
+        faults = self.network.faults
+        window: list[Record] = answer["rows"]
+        asked = self._asked(answer["date"], began)
+        shown = [row for row in window if (kind, row.id) not in self.server.hidden]
+        places = [Cursor(row.updated_at, row.id) for row in shown]
+        if faults.hit("filter_ignored"):
+            everything = self.server.behind(kind, datetime.min.replace(tzinfo=asked.tzinfo), "")
+            places = [Cursor(row.updated_at, row.id) for row in everything[:limit]]
+        check_places(position, places, asked=asked, system=self.system, what=f"feed {kind}")
+        more = answer["total"] > position.skip + limit
+        if shown and faults.hit("rows_repeated"):
+            shown = [*shown, shown[0]]
+        return Page(
+            records=tuple(row for row in shown if (kind, row.id) not in self.server.garbled),
+            next=next_position(position, places, limit=limit, asked=asked) if more else None,
+            asked_at=asked,
+            unreadable=tuple(_unreadable(row) for row in shown if (kind, row.id) in self.server.garbled),
+            hidden=len(window) - len(shown),
+        )
+
+    def read(self, kind: Kind, id: str) -> Record:
+        self.read_at[id_of_task(), id] = self.network.hub.now
+        return self._read("read", lambda: self._see(kind, id))
+
+    def _see(self, kind: Kind, id: str) -> Record:
+        found = self.server.get(kind, id)
+        if found is None or (kind, id) in self.server.hidden:
+            raise Missing(f"{kind} {id}: no such record", system=self.system, status=404)
+        if (kind, id) in self.server.garbled:
+            raise Unreadable(f"{kind} {id}", field="state", reason="garbled", system=self.system)
+        return found
+
+    def read_many(self, kind: Kind, ids: Sequence[str]) -> tuple[Record, ...]:
+        def act() -> tuple[Record, ...]:
+            out_of_sight = self.server.hidden | self.server.garbled
+            found = ((id, self.server.get(kind, id)) for id in dict.fromkeys(ids))
+            return tuple(row for id, row in found if row is not None and (kind, id) not in out_of_sight)
+
+        return self._read("read_many", act)
+
+    def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
+        def act() -> tuple[Record, ...]:
+            now = self.network.hub.now
+            out_of_sight = self.server.hidden | self.server.garbled
+            rows = [
+                row
+                for row in self.server.rows(kind)
+                if (row.id if field == "id" else row.get(field)) == value
+                and self.server.shown_at.get((kind, row.id), 0.0) <= now
+                and (kind, row.id) not in out_of_sight
+            ]
+            return tuple(sorted(rows, key=lambda row: (row.created_at, row.id)))
+
+        return self._read("find", act)
+
+    def hides(self, kind: Kind, field: str, value: str) -> bool:
+        def act() -> bool:
+            return any(
+                (row.id if field == "id" else row.get(field)) == value
+                and (kind, row.id) in self.server.hidden
+                for row in self.server.rows(kind)
+            )
+
+        return self._read("hides", act)
+
+    def walk(self, kind: Kind, place: Place, limit: int, wanted: Wanted) -> Stretch:
+        def act() -> Stretch:
+            rows = [r for r in self.server.rows(kind) if r.id > place.after and _is_wanted(r, wanted)]
+            rows.sort(key=lambda row: row.id)
+            window = rows[place.skip : place.skip + limit]
+            shown = [row for row in window if (kind, row.id) not in self.server.hidden]
+            after = Place(shown[-1].id) if shown else Place(place.after, place.skip + limit)
+            garbled = [row for row in shown if (kind, row.id) in self.server.garbled]
+            return Stretch(
+                records=tuple(row for row in shown if row not in garbled),
+                next=after if len(rows) > place.skip + limit else None,
+                unreadable=tuple(_unreadable(row) for row in garbled),
+                hidden=len(window) - len(shown),
+            )
+
+        return self._read("walk", act)
+
+    def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
+        def act() -> tuple[Note, ...]:
+            now = self.network.hub.now
+            return tuple(
+                Note(f"{number:032x}", entry.text, entry.author, self.server.stamp())
+                for number, entry in enumerate(self.server.entries(id))
+                if entry.shown_at <= now and containing in entry.text
+            )
+
+        return self._read("notes", act)
+
+    def resolve(self, entity: str, match: str, value: str) -> str | None:
+        return field_service.resolve(entity, value)
+
+    # -- writes ----------------------------------------------------------------------------------------------------
+
+    def _write(self, method: str, keys: Sequence[Key], what: tuple[str, ...], act: Callable[[], Any]) -> Any:
+        self._point(f"{self.system}.{method} before")
+        self._sending()
+        result = self.network.write(method, keys, what, act)
+        self._point(f"{self.system}.{method} after")
+        return result
+
+    def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
+        key = (kind, id)
+
+        def act() -> Record:
+            self._see(kind, id)
+            kept = {name: value for name, value in values.items() if not self._drops(id, name)}
+            fields = {name: value for name, value in kept.items() if name != "state"}
+            edit = to(kept.get("state", ""), **field_service.shown(fields))
+            self.server.write({key: edit}, US)
+            return self.server.tables[kind][id]
+
+        told = tuple(f"{name}={value}" for name, value in sorted(values.items()))
+        return self._write("update", [key], ("update", id, *told), act)
+
+    def _drops(self, id: str, field: str) -> bool:
+        if field in field_service.DROPPABLE and self.network.faults.hit("field_dropped"):
+            self.server.unwritable.add((id, field))
+        return (id, field) in self.server.unwritable
+
+    def write_note(self, kind: Kind, id: str, text: str) -> None:
+        key = (kind, id)
+
+        def act() -> None:
+            self._see(kind, id)
+            self.server.note(key, text, US)
+
+        self._write("write_note", [key], ("note", id, text), act)
+
+    def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
+        key = (Kind.WORK_ORDER, id)
+
+        def act() -> Record:
+            if self.server.get(*key) is not None:
+                raise Conflict("the id is taken", system=self.system, status=409)
+            kept = {name: value for name, value in values.items() if not self._drops(id, name)}
+            state, fields, tasks = field_service.from_template(id, kept)
+            edits = {key: new(state, **fields)}
+            edits |= {
+                (Kind.WORK_TASK, task): new("draft", work_order=id, short_description=text)
+                for task, text in tasks
+            }
+            self.server.write(edits, US)
+            return self.server.tables[Kind.WORK_ORDER][id]
+
+        told = tuple(f"{name}={value}" for name, value in sorted(values.items()))
+        return self._write("create_work_order", [key], ("create", id, *told), act)
+
+    def cancel_work_order(self, id: str, reason: str) -> Record:
+        key = (Kind.WORK_ORDER, id)
+        tasks = [(Kind.WORK_TASK, task.id) for task in field_service.tasks_of(self.server, id)]
+
+        def act() -> Record:
+            field_service.cancel(self.server, id, reason, US)
+            return self.server.tables[Kind.WORK_ORDER][id]
+
+        return self._write("cancel_work_order", [key, *tasks], ("cancel", id, reason), act)
+
+
+def _unreadable(row: Record) -> UnreadableRecord:
+    return UnreadableRecord(row.kind, row.id, row.updated_at, "state", "garbled", f'{{"id":"{row.id}"}}')
+
+
+def _is_wanted(row: Record, wanted: Wanted) -> bool:
+    field, text = wanted.or_begins or ("", "")
+    return row.state not in wanted.without or (bool(text) and row.get(field).startswith(text))

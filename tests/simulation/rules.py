@@ -1,0 +1,89 @@
+"""The policy of the simulated installation: decision tables, field map, gate. Real rules, read from real table files."""
+
+from __future__ import annotations
+
+from mappings.changes import default_lifecycles
+from mappings.closure import ClosureSettings
+from mappings.decision_table import DecisionTable
+from mappings.decisions import LinkSettings, Policy
+from mappings.field_map import FieldMap, FieldRule
+from mappings.model import Kind
+from mappings.table_file import parse_table
+
+OM_ID = "om-sim"
+ASKED = "requested"
+MARKER = "closure_request"
+NOTE_LIMIT = 700
+
+_DOMAIN_ORDERS = """
+[table]
+name = "domain orders"
+applies_to = "domain_order"
+hit_policy = "all"
+
+[[rule]]
+id = "fiber"
+when = { specification = "Fiber Access" }
+create = [{ template = "Fiber Installation" }]
+
+[[rule]]
+id = "router"
+when = { specification = "Managed Router" }
+create = [{ template = "Router Staging" }, { template = "Router Installation" }]
+"""
+
+_ORDER_TASKS = """
+[table]
+name = "order tasks"
+applies_to = "order_task"
+hit_policy = "first"
+
+[[rule]]
+id = "survey"
+when = { request_type = "site_survey" }
+create = [{ template = "Site Survey" }]
+"""
+
+PLAN: dict[tuple[Kind, str], tuple[tuple[str, int], ...]] = {
+    (Kind.DOMAIN_ORDER, "Fiber Access"): (("fiber", 1),),
+    (Kind.DOMAIN_ORDER, "Managed Router"): (("router", 1), ("router", 2)),
+    (Kind.ORDER_TASK, "site_survey"): (("survey", 1),),
+}
+"""What the tables above say, said once more by hand: (kind, condition) -> (rule, slot)."""
+
+CONDITION = {Kind.DOMAIN_ORDER: "specification", Kind.ORDER_TASK: "request_type"}
+
+CARRIED = {
+    "location": ("line", "location_name"),
+    "priority": ("line", "priority"),
+    "requested_due_by": ("line", "due"),
+    "description": ("order", "contact_name"),
+}
+"""Field of a work order -> record above the subject and its field: the field map, said once more by hand."""
+
+
+def table(text: str, kind: Kind, columns: frozenset[str]) -> DecisionTable:
+    parsed, problems = parse_table(text, "table.toml", {kind: columns}, frozenset({"priority"}))
+    assert parsed is not None, problems
+    return parsed
+
+
+def policy() -> Policy:
+    rules = (
+        FieldRule("location", source="line.location_name", reference="location", match="name"),
+        FieldRule("priority", source="line.priority"),
+        FieldRule("requested_due_by", source="line.due"),
+        FieldRule("description", source="order.contact_name"),
+    )
+    return Policy(
+        om_id=OM_ID,
+        tables=(
+            table(_DOMAIN_ORDERS, Kind.DOMAIN_ORDER, frozenset({"specification", "action"})),
+            table(_ORDER_TASKS, Kind.ORDER_TASK, frozenset({"request_type"})),
+        ),
+        lifecycles=default_lifecycles(),
+        field_map=FieldMap(rules),
+        links=LinkSettings("initiated_from", "id"),
+        closure=ClosureSettings(marker=(MARKER, ASKED), release={"state": "closed_complete"}),
+        note_limit=NOTE_LIMIT,
+    )

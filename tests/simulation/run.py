@@ -1,0 +1,371 @@
+"""One seed: a world, its users, faults and processes, from the first order to the healed end.
+
+`simulate(Plan(seed))` is deterministic: the same plan makes the same run, and `Result.trace` proves it. `shorter` looks
+for the shortest plan that still breaks the same promise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from mappings.model import Kind, System
+from state.store import Baseline, Identity, Store, create_or_migrate
+from syncd import logs
+from tests.simulation import field_service as fs
+from tests.simulation.engine import Hub
+from tests.simulation.faults import ALL, Faults
+from tests.simulation.invariants import Violation, Watch, final
+from tests.simulation.lives import Life, Machine, Variant, as_built
+from tests.simulation.network import LAG_S, Network
+from tests.simulation.rules import policy
+from tests.simulation.server import Server
+from tests.simulation.truth import Truth
+from tests.simulation.users import ACTS, Users
+
+OM, FSM = System.ORDER_MANAGEMENT, System.FIELD_SERVICE
+BASELINE_S = 120.0
+CALM_S = 3000.0
+"""How long a healed world gets to come to rest at most."""
+LOOK_S = 150.0
+"""How often it is looked at meanwhile."""
+QUIET_S = 250.0
+"""How long nothing may be sent at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run is made of."""
+
+    seed: int
+    orders: int = 20
+    lives: int = 3
+    active_s: float = 1800.0
+    faults: frozenset[str] = ALL
+    without: frozenset[str] = frozenset()
+    """Acts of users that are left out."""
+
+    def __str__(self) -> str:
+        parts = [f"seed {self.seed}"]
+        if self.orders != 20 or self.lives != 3 or self.active_s != 1800.0:
+            parts.append(f"{self.orders} orders, {self.lives} lives, {self.active_s:.0f} s")
+        if self.faults != ALL:
+            parts.append(f"faults: {', '.join(sorted(self.faults)) or 'none'}")
+        if self.without:
+            parts.append(f"acts: {', '.join(sorted(ACTS.keys() - self.without))}")
+        return "; ".join(parts)
+
+
+@dataclass(slots=True)
+class Result:
+    """How a run ended."""
+
+    plan: Plan
+    violations: list[Violation]
+    story: list[str]
+    trace: str
+    fired: dict[str, int]
+    acts: dict[str, int]
+    figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations
+
+    def told(self, last: int = 60) -> str:
+        """The seed, what broke, and how it came to that."""
+        lines = [str(self.plan), *map(str, self.violations[:3]), *self.story[-last:]]
+        return "\n".join(lines)
+
+
+def simulate(plan: Plan, variant: Variant = as_built, *, folder: Path | None = None) -> Result:
+    """Runs one plan in a folder of its own."""
+    base = folder or (Path("/dev/shm") if Path("/dev/shm").is_dir() else None)
+    place = Path(tempfile.mkdtemp(prefix="syncd-sim-", dir=base))
+    try:
+        with logs.captured() as events:
+            return Simulation(plan, place, variant, events).run()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+class Simulation:
+    """One run. `hub`, servers, networks and users are made from the seed alone."""
+
+    def __init__(self, plan: Plan, place: Path, variant: Variant, events: list[dict[str, Any]]) -> None:
+        self.plan = plan
+        self.events = events
+        self.hub = Hub()
+        self.faults = Faults(plan.seed, plan.faults)
+        self.random = Random(f"{plan.seed}/run")
+        self.story: list[str] = []
+        self._trace = hashlib.sha256()
+        self.om = Server("om", self.hub, skew=3.0)
+        self.fsm = Server("fsm", self.hub, skew=-7.0)
+        self.truth = Truth(self.om, self.fsm)
+        self.networks = {
+            OM: Network(self.hub, self.om, OM, self.faults, Random(f"{plan.seed}/om")),
+            FSM: Network(self.hub, self.fsm, FSM, self.faults, Random(f"{plan.seed}/fsm")),
+        }
+        self.users = Users(
+            self.hub,
+            self.om,
+            self.fsm,
+            self.faults,
+            Random(f"{plan.seed}/users"),
+            lambda text: self.tell("users", text),
+            orders=plan.orders,
+            without=plan.without,
+        )
+        path = place / "syncd.db"
+        self.machine = self._machine(f"sqlite:///{path}", variant)
+        self.watch = Watch(self.truth, str(path), lambda: self.hub.now)
+        self._listen()
+        self.lives: list[Life] = []
+        self.daemon: Life | None = None
+
+    def _machine(self, url: str, variant: Variant) -> Machine:
+        create_or_migrate(url)
+        self.hub.run_until(0.0)
+        return Machine(
+            hub=self.hub,
+            networks=self.networks,
+            faults=self.faults,
+            url=url,
+            baseline=self.om.stamp(),
+            policy=policy(),
+            tell=self.tell,
+            defect=self._defect,
+            variant=variant,
+        )
+
+    def _listen(self) -> None:
+        watch = self.watch
+        for server in (self.om, self.fsm):
+            server.committed.append(watch.executed)
+            server.committed.append(self._record_commit)
+            server.noted.append(watch.noted)
+            server.noted.append(lambda key, text, who: self.tell(who, f"note on {key[1][:6]}: {text!r}"))
+            server.lag = self._lag
+        for network in self.networks.values():
+            network.sending.append(watch.sending)
+            network.sending.append(
+                lambda net, request: self.tell(net.server.name, f"{request.method} {_short(request.what)}")
+            )
+        self.networks[OM].sending.append(lambda _, request: self._closing(request))
+        self.machine.committed.append(watch.committed)
+        self.machine.stepped.append(watch.stepped)
+
+    # -- telling ---------------------------------------------------------------------------------------------------
+
+    def tell(self, who: str, what: str) -> None:
+        line = f"{self.hub.now:9.2f} {who:>6} {what}"
+        self._trace.update(line.encode())
+        self.story.append(line)
+
+    def _record_commit(self, key: Any, before: Any, after: Any, author: str) -> None:
+        self._trace.update(repr((self.hub.now, key, after, author)).encode())
+        if author == "syncd":
+            self.tell(
+                "syncd",
+                f"{(after or before).number} is {after.state if after else 'gone'} {dict(after.fields) if after else ''}",
+            )
+
+    def _defect(self, where: str, error: BaseException) -> None:
+        self.watch.broken("S13", f"{where} fails with {type(error).__name__}: {error}")
+
+    def _closing(self, request: Any) -> None:
+        for life in self.lives:
+            if life.group.alive:
+                self.watch.closing(life, request)
+
+    def _lag(self) -> float:
+        return self.faults.random("index_lag").uniform(1, LAG_S) if self.faults.hit("index_lag") else 0.5
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> Result:
+        began = time.perf_counter()
+        try:
+            self._act_out()
+            self._heal()
+        finally:
+            for life in self.lives:
+                life.group.end()
+            self.watch.close()
+        requests = sum(network.requests for network in self.networks.values())
+        seconds = time.perf_counter() - began
+        points = sum(life.points for life in self.lives)
+        return Result(
+            plan=self.plan,
+            violations=self.watch.found,
+            story=self.story,
+            trace=self._trace.hexdigest(),
+            fired=dict(sorted(self.faults.fired.items())),
+            acts=dict(sorted(self.users.done.items())),
+            figures={
+                "requests": requests,
+                "seconds": seconds,
+                "points": points,
+                "lives": len(self.lives),
+                "orders": self.users.placed,
+                "events": len(self.events),
+            },
+        )
+
+    def _stopped(self) -> bool:
+        return bool(self.watch.found)
+
+    def _go(self, seconds: float) -> None:
+        self.hub.run_until(self.hub.now + seconds, self._stopped)
+
+    def _act_out(self) -> None:
+        self._begin_history()
+        end = self.hub.now + self.plan.active_s
+        self._start_daemon()
+        self._next_act(end)
+        self._next_trouble(end)
+        self._go(self.plan.active_s)
+
+    def _begin_history(self) -> None:
+        """Two orders that are older than the baseline; then the state is made."""
+        for _ in range(2):
+            self.users.act_now("place")
+        for server in (self.om, self.fsm):
+            server.lag = lambda: 0.0
+        for order in list(self.om.tables[Kind.CUSTOMER_ORDER].values()):
+            self.users.approve_now(order.id)
+        self._go(BASELINE_S)
+        for server in (self.om, self.fsm):
+            server.lag = self._lag
+        self.machine.baseline = self.truth.baseline = self.om.stamp()
+        store = Store(self.machine.url, self.machine.clock)
+        identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
+        store.initialise(Baseline(self.machine.baseline, self.machine.clock()), identities, {})
+        store.close()
+
+    def _next_act(self, end: float) -> None:
+        self.users.act()
+        delay = self.random.expovariate(1 / 9.0)
+        if self.hub.now + delay < end:
+            self.hub.after(delay, lambda: self._next_act(end))
+
+    def _start_daemon(self) -> None:
+        """A life of the daemon, and another when it has died, until there were as many as planned."""
+        number = len(self.lives) + 1
+        # drawn whether or not it is used: a plan with fewer lives begins like one with more
+        die_at = self.random.randint(20, 1500)
+        left = self.plan.lives - sum(life.name.startswith("run") for life in self.lives)
+        if left <= 1 or self.faults.healed:
+            die_at = 0
+        life = Life(self.machine, f"run{number}", die_at=die_at or None)
+        self.tell(life.name, "starts")
+        self.lives.append(life)
+        self.daemon = life
+        life.run()
+
+    def _next_trouble(self, end: float) -> None:
+        """Every ten seconds: restarts, and what befalls machines rather than requests."""
+        if self.faults.healed:
+            return
+        daemon = self.daemon
+        if daemon is not None and not daemon.group.alive:
+            self.faults.count("killed")
+            self.daemon = None
+            self.hub.after(self.random.choice((0.5, 5, 60, 400)), self._start_daemon)
+        for network in self.networks.values():
+            if self.hub.now > network.down_until and self.faults.hit("outage"):
+                seconds = self.faults.random("outage").uniform(20, 600)
+                network.down_until = self.hub.now + seconds
+                self.tell(network.server.name, f"is down for {seconds:.0f} s")
+        if self.faults.hit("second_process"):
+            self._beside()
+        if self.faults.hit("clock_jump"):
+            off = self.faults.random("clock_jump").choice((-3600.0, 3600.0, 3.2e8, -3.2e8))
+            self.machine.clock_off += off
+            self.tell("clock", f"jumps by {off:.0f} s")
+        self.hub.after(10.0, lambda: self._next_trouble(end))
+
+    def _beside(self) -> None:
+        """A one-shot verb beside the daemon."""
+        life = Life(self.machine, f"once{len(self.lives) + 1}", prefix="once:")
+        self.tell(life.name, "starts")
+        self.lives.append(life)
+        life.once()
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _heal(self) -> None:
+        """Nothing fails any more, an operator releases what is parked, agents finish their work; then all must be well."""
+        if self._stopped():
+            return
+        self.tell("world", "is healed")
+        self.faults.healed = True
+        for network in self.networks.values():
+            network.down_until = network.expired_until = 0.0
+        for server in (self.om, self.fsm):
+            for key in sorted(server.garbled):
+                self.users.corrected(server, key)
+        if self.daemon is None or not self.daemon.group.alive:
+            self._start_daemon()
+        assert self.daemon is not None
+        self.daemon.die_at = None
+        self._go(120)
+        self._operator()
+        self._settle_down()
+        for work_order in sorted(self.truth.work_orders(), key=lambda one: one.id):
+            if work_order.state not in fs.CLOSED:
+                fs.set_all(self.fsm, work_order.id, "closed_complete", "person")
+        self._go(120)
+        self._operator()
+        self._settle_down()
+        sent = self._written()
+        self._go(QUIET_S)
+        if self._written() != sent and not self._stopped():
+            self.watch.broken("L1", "something is still written in a world at rest")
+
+    def _settle_down(self) -> None:
+        """Until nothing is missing and nothing was written for a while; what is missing at last is a broken promise."""
+        end = self.hub.now + CALM_S
+        while not self._stopped() and self.hub.now < end:
+            before = self._written()
+            self._go(LOOK_S)
+            if before == self._written() and not list(final(self.truth, self.fsm.unwritable)):
+                break
+        self._demand()
+
+    def _written(self) -> int:
+        return sum(len(one.journal.get(id, ())) for one in (self.om, self.fsm) for id in one.journal) + sum(
+            len(past) for one in (self.om, self.fsm) for past in one.past.values()
+        )
+
+    def _operator(self) -> None:
+        """A person lets go on whatever is parked."""
+        store = Store(self.machine.url, self.machine.clock)
+        try:
+            with store.history() as history:
+                parked = [one.effect.key for one in history.parked()]
+            with store.deciding() as tx:
+                for key in parked:
+                    tx.retry(key)
+        finally:
+            store.close()
+
+    def _demand(self) -> None:
+        if self._stopped():
+            return
+        self.watch.compare()
+        dropped = self.fsm.unwritable
+        for text in final(self.truth, dropped):
+            promise, _, rest = text.partition(" ")
+            self.watch.broken(promise, rest)
+
+
+def _short(what: tuple[str, ...]) -> str:
+    return " ".join(part[:90].replace("\n", " | ") for part in what)

@@ -1,0 +1,186 @@
+"""What is true in the two simulated servers, said without the product: who belongs to whom, what ought to be.
+
+Asked by `invariants`. Reads tables, journals and the past of rows; never the daemon, its state or its log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from mappings.keys import parse_correlation
+from mappings.model import Kind, Record
+from tests.simulation import field_service as fs
+from tests.simulation.rules import CARRIED, CONDITION, PLAN
+from tests.simulation.server import Entry, Past, Server
+
+SUBJECTS = (Kind.DOMAIN_ORDER, Kind.ORDER_TASK)
+TRIGGER = {
+    Kind.DOMAIN_ORDER: frozenset({"qualified", "in_progress", "scheduled"}),
+    Kind.ORDER_TASK: frozenset({"open", "in_progress", "scheduled", "awaiting_information"}),
+}
+CANCELLED = frozenset({"cancellation_in_progress", "canceled"})
+HELD = frozenset({"on_hold", "revision_in_progress", "assessing_cancellation", "enrichment_on_hold"})
+UNAPPROVED = frozenset({"draft", "new", "submitted", "rejected"})
+
+
+class Truth:
+    """Both servers, and from when on the daemon is responsible."""
+
+    def __init__(self, om: Server, fsm: Server) -> None:
+        self.om = om
+        self.fsm = fsm
+        self.baseline: datetime | None = None
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def subjects(self) -> list[Record]:
+        return [
+            row for kind in SUBJECTS for row in self.om.rows(kind) if (kind, row.id) not in self.om.hidden
+        ]
+
+    def domain_order(self, subject: Record) -> Record | None:
+        if subject.kind is Kind.DOMAIN_ORDER:
+            return subject
+        return self.om.get(Kind.DOMAIN_ORDER, subject.get("domain_order"))
+
+    def line(self, subject: Record) -> Record | None:
+        one = self.domain_order(subject)
+        return self.om.get(Kind.ORDER_LINE, one.get("order_line")) if one else None
+
+    def order(self, subject: Record) -> Record | None:
+        one = self.domain_order(subject)
+        return self.om.get(Kind.CUSTOMER_ORDER, one.get("order")) if one else None
+
+    def standing(self, subject: Record) -> list[Record]:
+        """The subject and what it stands with."""
+        above = (self.domain_order(subject), self.line(subject), self.order(subject))
+        return [subject, *(one for one in above if one is not None and one.id != subject.id)]
+
+    def is_cancelled(self, subject: Record) -> bool:
+        return any(one.state in CANCELLED for one in self.standing(subject))
+
+    def is_held(self, subject: Record) -> bool:
+        return any(one.state in HELD for one in self.standing(subject))
+
+    def is_unapproved(self, subject: Record) -> bool:
+        order = self.order(subject)
+        return order is None or order.state in UNAPPROVED
+
+    def is_historic(self, subject: Record) -> bool:
+        return self.baseline is not None and subject.created_at < self.baseline
+
+    def wants(self, subject: Record) -> tuple[tuple[str, int], ...]:
+        """The slots that the tables prescribe for it as it stands, () while nothing is to be created."""
+        if (
+            self.is_historic(subject)
+            or self.is_cancelled(subject)
+            or self.is_held(subject)
+            or subject.state not in TRIGGER[subject.kind]
+            or self.is_unapproved(subject)
+        ):
+            return ()
+        return PLAN.get((subject.kind, subject.get(CONDITION[subject.kind])), ())
+
+    def family(self, domain_order: str) -> set[str]:
+        """A domain order, its tasks, and the same of its children."""
+        found = {domain_order}
+        for task in self.om.rows(Kind.ORDER_TASK):
+            if task.get("domain_order") == domain_order:
+                found.add(task.id)
+        for child in self.om.rows(Kind.DOMAIN_ORDER):
+            if child.get("parent") == domain_order:
+                found |= self.family(child.id)
+        return found
+
+    # -- work orders -----------------------------------------------------------------------------------------------
+
+    def work_orders(self) -> list[Record]:
+        return [r for r in self.fsm.rows(Kind.WORK_ORDER) if (Kind.WORK_ORDER, r.id) not in self.fsm.hidden]
+
+    def belongs_to(self, work_order: Record) -> str:
+        ours = parse_correlation(work_order.get("correlation_id"))
+        return ours.domain_order if ours else work_order.get("initiated_from")
+
+    def made(self) -> Iterator[tuple[str, list[Past]]]:
+        """Every work order that ever was, with its past."""
+        for (kind, id), past in self.fsm.past.items():
+            if kind is Kind.WORK_ORDER:
+                yield id, past
+
+    def ever_made(self) -> set[tuple[str, str, int]]:
+        """(subject, rule, slot) of every work order of ours that ever was."""
+        found = set()
+        for _, past in self.made():
+            record = past[0].record
+            ours = parse_correlation(record.get("correlation_id")) if record else None
+            if ours is not None:
+                found.add((ours.domain_order, ours.rule, ours.slot))
+        return found
+
+    def was_ended(self, work_order: str, since: float = 0.0) -> bool:
+        past = self.fsm.past.get((Kind.WORK_ORDER, work_order), [])
+        states = [one.record.state for one in past if one.record is not None and one.at >= since]
+        now = self.fsm.at((Kind.WORK_ORDER, work_order), since)
+        return any(state in fs.CLOSED for state in states) or (now is not None and now.state in fs.CLOSED)
+
+    def open_throughout(self, work_order: str, begin: float, end: float) -> bool:
+        """Whether nobody can have seen it closed, or absent, between two instants."""
+        key = (Kind.WORK_ORDER, work_order)
+        seen = [self.fsm.at(key, begin)]
+        seen += [past.record for past in self.fsm.past.get(key, ()) if begin < past.at <= end]
+        return all(one is not None and _is_open(one) for one in seen)
+
+    def exists_since(self, work_order: str) -> float:
+        return self.fsm.past[Kind.WORK_ORDER, work_order][0].at
+
+    # -- contents --------------------------------------------------------------------------------------------------
+
+    def content(self, subject: Record) -> dict[str, str]:
+        """What the fields of its work orders ought to say, by logical field."""
+        above = {"line": self.line(subject), "order": self.order(subject)}
+        return {
+            target: (above[where].get(field) if above[where] is not None else "")  # type: ignore[union-attr] - checked
+            for target, (where, field) in CARRIED.items()
+        }
+
+    def ponr_ever(self, subject: Record) -> bool:
+        line = self.line(subject)
+        if line is None:
+            return False
+        past = self.om.past.get((Kind.ORDER_LINE, line.id), [])
+        return any(one.record is not None and one.record.is_true("ponr") for one in past)
+
+    def said_before_ponr(self, subject: Record, target: str, value: str) -> bool:
+        """Whether the source of a field ever had this value while the line was not behind its PONR."""
+        where, field = CARRIED[target]
+        line = self.line(subject)
+        source = line if where == "line" else self.order(subject)
+        if source is None or line is None:
+            return False
+        spans = self._spans(self.om.past.get((source.kind, source.id), []), lambda r: r.get(field) == value)
+        clear = self._spans(self.om.past.get((Kind.ORDER_LINE, line.id), []), lambda r: not r.is_true("ponr"))
+        return any(a < d and c < b for a, b in spans for c, d in clear)
+
+    @staticmethod
+    def _spans(past: list[Past], holds: object) -> list[tuple[float, float]]:
+        found = []
+        for number, one in enumerate(past):
+            end = past[number + 1].at if number + 1 < len(past) else float("inf")
+            if one.record is not None and holds(one.record):  # type: ignore[operator] - a function of a record
+                found.append((one.at, end))
+        return found
+
+    # -- notes -----------------------------------------------------------------------------------------------------
+
+    def ours_on(self, id: str) -> list[Entry]:
+        return [entry for entry in self.om.entries(id) if entry.author == "syncd"]
+
+
+def _is_open(work_order: Record) -> bool:
+    return work_order.state not in fs.CLOSED or work_order.is_true("active")
+
+
+def shown(work_order: Record, target: str) -> str:
+    """What a work order says in a field that is carried; a place by its name."""
+    return work_order.get("location_name" if target == "location" else target)
