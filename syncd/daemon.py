@@ -27,6 +27,7 @@ from syncd import __version__, exits, logs
 from syncd.config import Config
 from syncd.delivery import Drained
 from syncd.intake import FEEDS, Pass
+from syncd.sweeping import first_sweep, sweep_up
 from syncd.wiring import DAEMON_OWNER, App, build, new_run
 
 SIGNAL_WAIT_S = 0.5
@@ -97,7 +98,7 @@ class Daemon:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         # A pass that takes longer than its interval is usual, in a catch-up; each skipped tick would be a warning.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-        pool = SchedulerPool(len(FEEDS) + 1)
+        pool = SchedulerPool(len(FEEDS) + 2)
         scheduler = BackgroundScheduler(executors={"default": pool}, job_defaults=defaults, timezone=UTC)
         for system in FEEDS:
             scheduler.add_job(
@@ -110,6 +111,13 @@ class Daemon:
             )
         scheduler.add_job(
             self._answer_requests, "interval", seconds=min(self._app.poll_interval_s.values()), id="gate"
+        )
+        scheduler.add_job(
+            self._sweep,
+            "interval",
+            seconds=self._app.sweep_every_s,
+            id="sweep",
+            next_run_time=first_sweep(self._app, datetime.now(UTC)),
         )
         return scheduler
 
@@ -138,6 +146,18 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - the one broad except of the gate: the next tick asks again
             if self._is_news("gate", error):
                 self._log.event("gate.failed", exc_info=error)
+            return
+        if born:
+            self._wake.set()
+
+    def _sweep(self) -> None:
+        """One tick of the sweep."""
+        try:
+            born = sweep_up(self._app, self._stopping.is_set)
+            self._troubles.pop("sweep", None)
+        except Exception as error:  # noqa: BLE001 - the one broad except of the sweep: the next one is whole
+            if self._is_news("sweep", error):
+                self._log.event("sweep.failed", error=type(error).__name__, exc_info=error)
             return
         if born:
             self._wake.set()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mappings.model import EffectStatus
-from state.store import Baseline, Summary, Watermark
+from state.store import Baseline, SafetyStop, Summary, Sweep, Watermark
 from syncd.log_lines import printable
 
 SHOWN_PARKED = 20
@@ -26,6 +26,10 @@ class Status:
     summary: Summary
     baseline: Baseline | None
     now: datetime
+    stops: tuple[SafetyStop, ...] = ()
+    vanished: int = 0
+    """Links to work orders that are gone."""
+    swept: Sweep | None = None
 
 
 def as_json(status: Status) -> dict[str, object]:
@@ -46,6 +50,12 @@ def as_json(status: Status) -> dict[str, object]:
         "links": summary.links,
         "plans": summary.plans,
         "records": dict(summary.snapshots),
+        "stopped": [
+            {"lane": stop.lane, "counts": dict(stop.counts), "known": stop.known}
+            for stop in waits_for_a_person(status)
+        ],
+        "vanished": status.vanished,
+        "last_sweep": _instant(status.swept.finished_at) if status.swept else None,
     }
 
 
@@ -54,6 +64,11 @@ def as_text(status: Status) -> str:
     return "\n".join(
         [*_head(status), "", *_feeds(status), "", *_effects(status.summary), *_parked(status.summary)]
     )
+
+
+def waits_for_a_person(status: Status) -> list[SafetyStop]:
+    """Feeds that stopped before a mass change."""
+    return [stop for stop in status.stops if stop.allowed_at is None]
 
 
 def waiting(summary: Summary) -> int:
@@ -77,7 +92,13 @@ def _head(status: Status) -> Iterator[str]:
         else ""
     )
     yield f"waiting: {waiting(summary)} effects{age}; in doubt: {summary.in_doubt}"
-    yield f"needs a person: {len(summary.parked)} parked effects, {summary.quarantine} records in quarantine"
+    gone = f", {status.vanished} vanished work orders (syncd link list)" if status.vanished else ""
+    yield f"needs a person: {len(summary.parked)} parked effects, {summary.quarantine} records in quarantine{gone}"
+    if status.swept is not None and status.swept.finished_at is not None:
+        yield f"last sweep: {_age(status.now - status.swept.finished_at)} ago"
+    for stop in waits_for_a_person(status):
+        counts = ", ".join(f"{what.replace('_', ' ')} for {n} orders" for what, n in stop.counts.items())
+        yield printable(f"{stop.lane} stopped before a mass change ({counts}): syncd safety list")
 
 
 def _feeds(status: Status) -> Iterator[str]:

@@ -29,6 +29,8 @@ from syncd.health import Health
 from syncd.intake import FEEDS, Intake
 from syncd.logs import Log
 from syncd.observe import Observer
+from syncd.safety import Safety
+from syncd.sweep import Sweep
 from syncd.turns import Turns
 
 
@@ -48,6 +50,8 @@ class App:
     delivery: Delivery
     gate: Gate
     turns: Turns
+    sweep: Sweep
+    sweep_every_s: float
     executor: Executor
     workers: int
     drain_timeout_s: float
@@ -120,6 +124,10 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
         lease_s=config.daemon.lease.total_seconds(),
         drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
         longest_pause_s=config.daemon.longest_pause.total_seconds(),
+        sweep_every_s=config.settings.sweep.every.total_seconds(),
+        cancel_duplicates=config.settings.sweep.duplicates == "cancel",
+        safety_share=config.settings.safety.share,
+        safety_floor=config.settings.safety.floor,
         config_hash=config.hash,
         creates=config.profiles[System.FIELD_SERVICE].creates,
     )
@@ -139,6 +147,10 @@ class Figures:
     lease_s: float
     drain_timeout_s: float
     longest_pause_s: float
+    sweep_every_s: float = 3600.0
+    cancel_duplicates: bool = False
+    safety_share: float = 0.2
+    safety_floor: int = 50
     config_hash: str = ""
     creates: str = "own_id"
     """Of the profile of field service."""
@@ -163,12 +175,16 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     systems: dict[System, RemoteSystem] = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
     health = Health(log, monotonic, longest_pause_s=figures.longest_pause_s)
     observer = Observer(policy, baseline)
+    safety = Safety(store, policy, log, share=figures.safety_share, floor=figures.safety_floor)
+    intake = Intake(
+        systems, store, observer, log, page_size=figures.page_size, links=policy().links, safety=safety
+    )
     return App(
         log=log,
         store=store,
         systems=systems,
         health=health,
-        intake=Intake(systems, store, observer, log, page_size=figures.page_size, links=policy().links),
+        intake=intake,
         delivery=Delivery(
             store,
             Dispatch(om, fsm, policy, health, log, tactic=_tactic(figures, store)),
@@ -192,6 +208,18 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             log,
             shared=store.is_shared and owner.startswith(DAEMON_OWNER),
         ),
+        sweep=Sweep(
+            systems,
+            store,
+            observer,
+            intake,
+            safety=safety,
+            policy=policy,
+            log=log,
+            page_size=figures.page_size,
+            cancel_duplicates=figures.cancel_duplicates,
+        ),
+        sweep_every_s=figures.sweep_every_s,
         executor=executor,
         workers=figures.workers,
         drain_timeout_s=figures.drain_timeout_s,

@@ -19,6 +19,7 @@ VERBS = {
     "Run": {
         "run": "run the daemon",
         "once": "run one cycle of every lane, then end",
+        "sweep": "compare every record in play with what is remembered",
     },
     "Look": {
         "check": "check the config and everything that it names",
@@ -29,6 +30,8 @@ VERBS = {
     },
     "Decide": {
         "gate": "show what asks to be closed, release it on a person's word",
+        "link": "show which work orders are gone, let one go",
+        "safety": "show what stopped before a mass change, let it go on",
     },
     "Keep": {
         "quarantine": "what waits for a person: list, show, retry, drop",

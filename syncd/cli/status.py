@@ -26,7 +26,15 @@ def command(config_path: Path, as_json: bool) -> int:
     clock = SystemClock()
     store = Store(state_url(config), clock.now)
     try:
-        status = report.Status(store.summary(), store.baseline(), clock.now())
+        with store.history() as history:
+            status = report.Status(
+                store.summary(),
+                store.baseline(),
+                clock.now(),
+                history.stops(),
+                len(history.vanished_links()),
+                history.last_sweep(),
+            )
     finally:
         store.close()
     if as_json:

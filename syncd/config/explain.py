@@ -31,6 +31,7 @@ _MUST: Mapping[str, _Say] = {
         'may hold small letters, digits, "_", "." and "-" only, and begins with a letter or digit'
     ),
     "int_type": lambda _: "must be a whole number",
+    "float_type": lambda _: "must be a number",
     "bool_type": lambda _: "must be true or false",
     "greater_than_equal": lambda context: f"must be at least {context['ge']}",
     "less_than_equal": lambda context: f"must be at most {context['le']}",

@@ -241,6 +241,30 @@ class NotesSection(Section):
     )
 
 
+class SweepSection(Section):
+    """The sweep: a walk over every record in play by its id, which finds what no feed can show."""
+
+    every: Annotated[Duration, between("1m", "7d")] = Field(
+        default=timedelta(hours=1), description="pause between the end of one sweep and the next"
+    )
+    duplicates: Literal["flag", "cancel"] = Field(
+        default="flag",
+        description='the younger of two work orders made for the same thing: "flag" notes it, "cancel" cancels it',
+    )
+
+
+class SafetySection(Section):
+    """The mass-change stop: a pass or sweep that would create, change or cancel work orders for more orders than both
+    `share` and `floor` allow writes nothing and waits for `syncd safety allow`."""
+
+    share: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
+        default=0.2, description="part of the known orders that are not ended; 1 for no stop"
+    )
+    floor: Whole = Field(
+        default=50, ge=0, le=1_000_000, description="so many orders may always be written for at once"
+    )
+
+
 class DaemonSection(Section):
     """The process."""
 
@@ -294,6 +318,8 @@ class Settings(Section):
     rules: RulesSection
     closure: ClosureSection
     notes: NotesSection
+    sweep: SweepSection
+    safety: SafetySection
     daemon: DaemonSection
     log: LogSection
 
@@ -306,6 +332,8 @@ OPTIONAL: Mapping[str, Mapping[str, object]] = {
     "rules": {},
     "closure": {},
     "notes": {},
+    "sweep": {},
+    "safety": {},
     "daemon": {},
     "log": {},
 }

@@ -11,6 +11,7 @@ import pytest
 
 LIFE = """
 import signal, sys, threading
+from contextlib import contextmanager
 from types import SimpleNamespace
 from mappings.model import System
 from syncd import logs
@@ -54,7 +55,13 @@ def answer_all():
     return 0
 
 tries = []
+
+@contextmanager
+def history():
+    yield SimpleNamespace(last_sweep=lambda: None, baseline=lambda: None)
+
 app = SimpleNamespace(
+    sweep_every_s=3600, store=SimpleNamespace(history=history),
     log=logs.get(), recover=lambda: 0, config_hash="x", workers=1, drain_timeout_s=0.5,
     poll_interval_s={system: 0.05 for system in System},
     health=SimpleNamespace(pause_s=lambda *_: 0, worked=lambda *_: None),

@@ -1,0 +1,89 @@
+"""When the sweep runs, and who may: one sweeper at a time, none while a system is known to be away or a lane waits.
+
+Called by `daemon` on its schedule and by `syncd sweep`; the sweep itself is in `sweep`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from connectors.errors import Misconfigured, RemoteError
+from state.store import StateLocked
+from syncd.sweep_findings import Swept
+from syncd.wiring import App, new_run
+
+LANE = "sweep"
+LEASE_S = 600.0
+"""Longer than any stretch takes; a sweeper renews it before each."""
+AFTER_START_S = 60.0
+"""The first sweep leaves a start time to catch up by the feeds, which is cheaper."""
+
+
+def first_sweep(app: App, now: datetime) -> datetime:
+    """A restart neither skips a sweep that is due nor brings one early."""
+    with app.store.history() as history:
+        last = history.last_sweep()
+        baseline = history.baseline()
+    began = last.finished_at if last is not None else baseline.created_at if baseline is not None else None
+    due = (began or now) + timedelta(seconds=app.sweep_every_s)
+    soonest = now + timedelta(seconds=min(AFTER_START_S, app.sweep_every_s))
+    latest = now + timedelta(seconds=app.sweep_every_s)  # whatever a clock that was set says
+    return min(max(due, soonest), latest)
+
+
+def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
+    """One sweep of the daemon, if it may run now; how many effects it came to."""
+    if stopping() or app.health.down() or app.sweep.paused():
+        return 0
+    started = time.monotonic()
+    try:
+        swept = run_alone(app, stopping)
+    except StateLocked:
+        return 0  # somebody else sweeps
+    except Misconfigured as error:
+        app.log.event("sweep.failed", error=type(error).__name__, detail=str(error))
+        return 0
+    except RemoteError as error:
+        # Not told to `health`: the feeds look much more often, and an outage of which only the sweep knows would keep it
+        # from ever finding out that it is over.
+        tell(app, Swept(), started, type(error).__name__)
+        return 0
+    tell(app, swept, started, _outcome(swept))
+    return swept.born
+
+
+def run_alone(app: App, stopping: Callable[[], bool], *, plan: bool = False) -> Swept:
+    """One sweep while nobody else sweeps. Raises `StateLocked` when somebody does, and the connectors' errors."""
+    if plan:
+        return app.sweep.run(stopping, plan=True)
+    owner = f"sweep:{new_run()}"
+    if not app.store.take_lease(LANE, owner, LEASE_S):
+        raise StateLocked("another sweep is running; wait for it, or look at it with: syncd status")
+    try:
+        return app.sweep.run(lambda: stopping() or not app.store.take_lease(LANE, owner, LEASE_S))
+    finally:
+        app.store.give_back(LANE, owner)
+
+
+def _outcome(swept: Swept) -> str:
+    if swept.stopped is not None:
+        return "stopped"
+    return "ok" if swept.complete else "cut short"
+
+
+def tell(app: App, swept: Swept, started: float, outcome: str) -> None:
+    """The canonical line of a sweep: each tells one, there are few."""
+    app.log.event(
+        "cycle.finished",
+        lane=LANE,
+        outcome=outcome,
+        ms=round((time.monotonic() - started) * 1000),
+        pages=swept.stretches,
+        fetched=swept.read,
+        hidden=swept.hidden,
+        changed=len(swept.findings),
+        effects=dict(Counter(finding.kind for finding in swept.findings if finding.what.name == "INTENDED")),
+    )
