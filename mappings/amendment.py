@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mappings import notes, ponr
+from mappings import notes, ponr, recall
 from mappings.changes import Change, FieldChange, What
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.field_map import TEMPLATE, Desired, Difference, desired, differences
@@ -54,7 +54,14 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
     hindrance = obstacle(facts, policy)
     if hindrance:
         return nothing(facts, Reason(f"no work order is changed: {hindrance}"))
-    known = [edit.difference for some in edits.values() for edit in some if edit.compared]
+    known = [
+        edit.difference
+        for target in reached
+        for edit in edits[target.id]
+        if edit.compared and not (facts.catching_up and _shows(target.record, edit.difference))
+    ]
+    if turn.review and now:
+        return nothing(facts)  # what field service has is what stands; nobody saw the line change
     verdict = ponr.verdict(was, now, policy.ponr_mode, differs=bool(known))
     if verdict is ponr.Verdict.REFUSED:
         return _refused(known, turn, policy)
@@ -116,6 +123,14 @@ def _drift(content: Desired, shown: Mapping[str, str]) -> list[_Edit]:
     return edits
 
 
+def _shows(work_order: Record | None, difference: Difference) -> bool:
+    """Whether a work order has the new value already: another life has sent what this state believes to be new."""
+    reference = difference.reference
+    named = reference is not None and reference.match != "id"
+    field = f"{difference.target}_{reference.match}" if reference is not None and named else difference.target
+    return work_order is not None and work_order.get(field) == difference.new
+
+
 def _amend(target: Target, edits: Sequence[_Edit], turn: _Turn, policy: Policy) -> Effect:
     """The update of one work order, or the note on one that people keep in step themselves."""
     changed = [edit.difference for edit in edits]
@@ -127,6 +142,9 @@ def _amend(target: Target, edits: Sequence[_Edit], turn: _Turn, policy: Policy) 
             _key(f"amended:{target.id}:{subject.id}", turn, changed),
             notes.amended_by_hand_only(title(subject), _fields(changed)),
             work_order=target.id,
+            mark=recall.fields_mark(
+                _key(f"amended:{target.id}:{subject.id}", turn, changed), _fields(changed)
+            ),
             because=f"adopted, so not changed: {turn.cause}",
         )
     return Effect(
@@ -152,6 +170,7 @@ def _refused(changed: Sequence[Difference], turn: _Turn, policy: Policy) -> Deci
         policy,
         f"{_key(f'refused:{subject.id}', turn, changed)}:{_content(changed)}",
         notes.ponr_refused(title(subject), _fields(changed)),
+        mark=recall.fields_mark(_key(f"refused:{subject.id}", turn, changed), _fields(changed)),
         because=f"past the point of no return: {turn.cause}",
     )
     reason = Reason("past the point of no return: the change is not sent")

@@ -13,6 +13,8 @@ from typing import Literal
 from mappings.changes import Lifecycle
 from mappings.model import UNKNOWN_STATE, Kind, Link, Plan, Record, record_value
 
+CATCHING_UP = "syncd is catching up with both systems after a start"
+
 
 @dataclass(frozen=True, slots=True)
 class ClosureSettings:
@@ -53,6 +55,8 @@ class Evidence:
     line: Record | None
     work_orders: Mapping[str, Record]
     """The linked work orders as just read by id; one that could not be read is absent."""
+    catching_up: bool
+    """The state may be older than the world, and has not read yet what another life did."""
     intake_current: bool
     """Every change of this order that OM made before the request has been taken in."""
     search_settled: bool
@@ -97,6 +101,8 @@ def is_closed(work_order: Record, closed: frozenset[str]) -> bool:
 def _unsound(evidence: Evidence) -> Iterator[str]:
     if not evidence.subjects:
         yield "the domain order itself could not be read"
+    if evidence.catching_up:
+        yield CATCHING_UP
     if not evidence.intake_current:
         yield "changes of the order are still being taken in"
     if not evidence.search_settled:

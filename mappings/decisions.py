@@ -16,12 +16,12 @@ from mappings.changes import Change
 from mappings.creation import creations
 from mappings.effects import Decision
 from mappings.links import LinkClaim, LinkSettings, link_for
-from mappings.model import Facts
+from mappings.model import Facts, Link, Origin, Record
 from mappings.note_effects import combined
 from mappings.policy import Policy
 from mappings.settlement import follow_up, refused, settled
 from mappings.standing import cancelled_by
-from mappings.status import status_notes
+from mappings.status import seen_again, status_notes
 
 __all__ = [
     "LinkClaim",
@@ -29,10 +29,25 @@ __all__ = [
     "Policy",
     "decide",
     "follow_up",
+    "found_again",
     "link_for",
     "refused",
     "settled",
 ]
+
+
+def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) -> Decision:
+    """What a link means that is made while the state may be older than the world.
+
+    Another life may have made the work order, noted it, and ended; the order may have been cancelled since.
+    """
+    parts = [follow_up(facts, policy), seen_again(work_order, facts, policy)]
+    source = cancelled_by(facts, policy)
+    if source is not None and link.origin is Origin.CREATED:
+        cancelled = cancellations((), source, facts, policy)
+        ours = tuple(effect for effect in cancelled.effects if effect.target == work_order.id)
+        parts.append(replace(cancelled, effects=ours))
+    return combined(facts, parts)
 
 
 def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:

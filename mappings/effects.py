@@ -105,6 +105,7 @@ MOVES: Mapping[tuple[EffectStatus, str], EffectStatus] = MappingProxyType(
     {
         (_S.PENDING, "claimed"): _S.IN_FLIGHT,
         (_S.PENDING, "overtaken"): _S.SUPERSEDED,
+        (_S.PENDING, "forgotten"): _S.IN_DOUBT,
         (_S.IN_FLIGHT, "done"): _S.DONE,
         (_S.IN_FLIGHT, "not_sent"): _S.PENDING,
         (_S.IN_FLIGHT, "doubtful"): _S.IN_DOUBT,
@@ -123,5 +124,6 @@ MOVES: Mapping[tuple[EffectStatus, str], EffectStatus] = MappingProxyType(
 Theory: `in_flight` is durable before the first byte leaves, so a crash leaves either `pending` (surely not sent) or
 `in_flight` (perhaps sent), and the latter is `lost` into doubt when its lease runs out. Doubt is left only by a claim
 that probes: what was found is done, what surely never ran is sent again. A parked effect was refused by a rule of the
-remote system; a retry probes first, because the refusal may have come after a late commit.
+remote system; a retry probes first, because the refusal may have come after a late commit. At a start, what is pending
+may be `forgotten`: in a restored state even what looks unsent may have been sent by the life that was replaced.
 """

@@ -191,6 +191,8 @@ class Facts:
     work_orders: tuple[Record, ...] = ()
     effects: tuple[KnownEffect, ...] = ()
     historic: bool = False
+    catching_up: bool = False
+    """The state may be older than the world: what it does not remember may have been done."""
     wanted_elsewhere: frozenset[str] = frozenset()
     vanished: frozenset[str] = frozenset()
     waived: frozenset[tuple[str, int]] = frozenset()

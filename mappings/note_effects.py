@@ -35,10 +35,10 @@ def note_on_subject(
 
 
 def note_on_work_order(
-    facts: Facts, policy: Policy, key: str, text: str, *, work_order: str, because: str
+    facts: Facts, policy: Policy, key: str, text: str, *, work_order: str, because: str, mark: str = ""
 ) -> Effect:
-    """A note on a work order in FSM."""
-    sign = marker(key)
+    """A note on a work order in FSM. `mark` is what its marker carries, if not the key."""
+    sign = marker(mark or key)
     return Effect(
         key=key,
         kind=EffectKind.WRITE_NOTE,

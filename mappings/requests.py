@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mappings import notes
-from mappings.closure import Evidence, Hold, Release, answer
+from mappings.closure import CATCHING_UP, Evidence, Hold, Release, answer
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.model import Facts, Kind, Record, System, record_value
 from mappings.note_effects import name, note_on_subject, nothing
@@ -53,6 +53,8 @@ class Request:
     """Set when OM refused: not before this instant again."""
     overridden_by: str = ""
     override_reason: str = ""
+    unremembered: bool = False
+    """Opened in a catch-up: another life may have answered it."""
 
     @property
     def key(self) -> str:
@@ -60,6 +62,7 @@ class Request:
 
 
 _UNSETTLED = (
+    CATCHING_UP,
     "changes of the order are still being taken in",
     "the search for work orders made by hand is not settled yet",
 )

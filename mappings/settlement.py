@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mappings import notes
+from mappings import notes, recall
 from mappings.cancellation import cancellations
-from mappings.changes import FieldChange
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
 from mappings.note_effects import combined, name, note_on_subject, nothing
 from mappings.policy import Policy
 from mappings.standing import cancelled_by, title
+from mappings.status import content
 from mappings.targets import OUTSTANDING, unsettled
 
 
@@ -82,6 +82,7 @@ def _naming(origin: Origin, work_orders: list[Record], facts: Facts, policy: Pol
         f"{origin}:{facts.subject.id}:{digest(*ids)}",
         wording([name(facts, record) for record in work_orders]),
         because=f"{origin}: {', '.join(record.number for record in work_orders)}",
+        mark=recall.naming_mark(origin, facts.subject.id, [(r.id, content(r, policy)) for r in work_orders]),
     )
     return replace(nothing(facts), effects=(note,), noted=tuple(ids))
 
@@ -109,7 +110,8 @@ def _notes(effect: Effect, record: Record | None, facts: Facts, policy: Policy) 
     work_order = record or facts.work_order(effect.target)
     for prefix, text in _texts(effect, work_order, facts, policy):
         key = f"{prefix}:{effect.key}"
-        yield note_on_subject(facts, policy, key, text, because=f"{effect.key} is done")
+        mark = recall.fields_mark(key, recall.changed(effect)) if prefix == "amended" else ""
+        yield note_on_subject(facts, policy, key, text, because=f"{effect.key} is done", mark=mark)
 
 
 def _texts(
@@ -122,18 +124,13 @@ def _texts(
     named = name(facts, work_order)
     if effect.kind is EffectKind.UPDATE_WORK_ORDER and effect.before:
         again = sorted((effect.values.keys() | effect.references.keys()) - effect.before.keys())
-        yield "amended", notes.amended(named, _changes(effect), again)
+        yield "amended", notes.amended(named, recall.changed(effect), again)
     if effect.kind is EffectKind.CANCEL_WORK_ORDER and not policy.has_ended(work_order.state):
         source = cancelled_by(facts, policy) or facts.subject
         yield "cancelled", notes.cancel_sent(named, title(source))
     missing = _missing(effect, work_order)
     if missing:
         yield "missing", notes.not_found(named, missing)
-
-
-def _changes(effect: Effect) -> list[FieldChange]:
-    new = dict(effect.values) | {target: look_up.value for target, look_up in effect.references.items()}
-    return [FieldChange(target, old, new.get(target, "")) for target, old in sorted(effect.before.items())]
 
 
 def _missing(effect: Effect, work_order: Record) -> list[tuple[str, str]]:

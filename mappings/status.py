@@ -16,6 +16,7 @@ from mappings.keys import digest
 from mappings.model import Facts, Kind, Record
 from mappings.note_effects import name, note_on_subject, nothing, why
 from mappings.policy import Policy
+from mappings.recall import SEEN
 from mappings.standing import cancelled_by, title
 
 
@@ -40,17 +41,44 @@ def _noted_changes(before: Record, now: Record, policy: Policy) -> list[FieldCha
     ]
 
 
+def content(work_order: Record, policy: Policy) -> str:
+    """What a marker says of the noted fields, so that a restored state can tell that this content stands already."""
+    return digest(
+        happened.status(work_order), *(work_order.get(field) for field in policy.status_note_fields)
+    )
+
+
+def seen_again(work_order: Record, facts: Facts, policy: Policy) -> Decision:
+    """For a linked work order that this state sees for the first time while it may be older than the world.
+
+    The note is written only where notes on the subject name this work order and the newest of them says something else.
+    """
+    note = note_on_subject(
+        facts,
+        policy,
+        f"{SEEN}:{facts.subject.id}:{work_order.id}:{work_order.version}",
+        notes.status(
+            name(facts, work_order), notes.label(work_order), (), _because(work_order, facts, policy)
+        ),
+        because="seen again by a state that may be older than the world",
+        mark=_mark(work_order, policy),
+    )
+    return replace(nothing(facts), effects=(note,))
+
+
+def _mark(work_order: Record, policy: Policy) -> str:
+    return f"status:{work_order.id}:{work_order.version}:{content(work_order, policy)}"
+
+
 def _note(before: Record, now: Record, fields: Sequence[FieldChange], facts: Facts, policy: Policy) -> Effect:
-    """The key is the version that shows the change; the marker carries what is noted too, so that a restored state
-    can tell that this content stands already."""
-    noted = digest(happened.status(now), *(now.get(field) for field in policy.status_note_fields))
+    """The key is the version that shows the change; the marker carries what is noted too."""
     return note_on_subject(
         facts,
         policy,
         f"status:{facts.subject.id}:{now.id}:{now.version}",
         notes.status(name(facts, now), notes.label(before), fields, _because(now, facts, policy)),
         because=why([Change(What.STATUS_CHANGED, now, before)]),
-        mark=f"status:{now.id}:{now.version}:{noted}",
+        mark=_mark(now, policy),
     )
 
 

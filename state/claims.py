@@ -78,6 +78,7 @@ _NEXT = (
         _C.c.attempts,
         _C.c.first_sent_at,
         _C.c.last_sent_at,
+        _C.c.unremembered,
     )
     .where(*_heads(), _DUE, _C.c.system.not_in(bindparam("without", expanding=True)))
     .order_by(_C.c.priority, _C.c.id)
@@ -142,6 +143,7 @@ def _to_claim(row: Any, now: datetime) -> Claim:
         first_sent_at=row.first_sent_at,
         last_sent_at=row.last_sent_at,
         claimed_at=now,
+        unremembered=row.unremembered,
     )
 
 

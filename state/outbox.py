@@ -82,9 +82,18 @@ _NEWEST_CREATE = (
 
 
 def apply(
-    connection: Connection, decision: Decision, now: datetime, *, revive: bool = True
+    connection: Connection,
+    decision: Decision,
+    now: datetime,
+    *,
+    revive: bool = True,
+    unremembered: bool = False,
+    probe_from: datetime | None = None,
 ) -> tuple[str, ...]:
-    """Voids what the decision supersedes and stores what it intends; the keys that wait now and did not before."""
+    """Voids what the decision supersedes and stores what it intends; the keys that wait now and did not before.
+
+    With `unremembered` effects are born in doubt: another life may have sent them. They are looked for from `probe_from` on.
+    """
     if decision.supersede:
         why = decision.because[0].text if decision.because else "superseded by a later decision"
         values = {"keys": list(decision.supersede), "now": now, "why": why[:REASON_LIMIT]}
@@ -99,7 +108,11 @@ def apply(
         # born anew at the end of its queue: its old place was before effects that were decided since
         connection.execute(_FORGET, {"keys": wanted_again})
     if born:
-        connection.execute(_BIRTH, [_row(effects[key], stored.get(key), now) for key in born])
+        rows = [_row(effects[key], stored.get(key), now) for key in born]
+        if unremembered:
+            doubt = {"status": EffectStatus.IN_DOUBT.value, "not_before": probe_from, "unremembered": True}
+            rows = [row | doubt for row in rows]
+        connection.execute(_BIRTH, rows)
     return tuple(born)
 
 
@@ -121,6 +134,8 @@ def _row(effect: Effect, before: Any, now: datetime) -> dict[str, object]:
         "born_at": now,
         "first_sent_at": before.first_sent_at if before else None,
         "last_sent_at": before.last_sent_at if before else None,
+        "not_before": None,
+        "unremembered": False,
         "reason": "",
     }
 

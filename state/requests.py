@@ -20,12 +20,20 @@ _HERE = _T.c.subject == bindparam("of")
 _OPEN = select(_T).where(_T.c.status != RequestStatus.OVER.value).order_by(_T.c.opened_at, _T.c.subject)
 
 
-def open_request(connection: Connection, kind: Kind, subject: str, stamp: datetime, now: datetime) -> None:
+def open_request(
+    connection: Connection,
+    kind: Kind,
+    subject: str,
+    stamp: datetime,
+    now: datetime,
+    *,
+    unremembered: bool = False,
+) -> None:
     """A request made at server instant `stamp`. The same one seen again changes nothing."""
     before = get(connection, subject)
     if before is not None and before.stamp == stamp:
         return
-    row = _row(Request(kind, subject, stamp), now) | {"opened_at": now}
+    row = _row(Request(kind, subject, stamp, unremembered=unremembered), now) | {"opened_at": now}
     if before is None:
         connection.execute(insert(_T), row)
     else:
@@ -67,6 +75,7 @@ def _row(request: Request, now: datetime) -> dict[str, object]:
         "retry_after": request.retry_after,
         "overridden_by": request.overridden_by,
         "override_reason": request.override_reason,
+        "unremembered": request.unremembered,
         "moved_at": now,
     }
 
@@ -82,4 +91,5 @@ def _request(row: Any) -> Request:
         retry_after=row.retry_after,
         overridden_by=row.overridden_by,
         override_reason=row.override_reason,
+        unremembered=row.unremembered,
     )

@@ -13,9 +13,21 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from mappings.model import Kind, System
+from mappings.model import EffectStatus, Kind, System
 from mappings.requests import Request
-from state import claims, leases, ledger, outbox, quarantine, requests, snapshots, summary, watermarks
+from state import (
+    catch_up,
+    claims,
+    identity,
+    leases,
+    ledger,
+    outbox,
+    quarantine,
+    requests,
+    snapshots,
+    summary,
+    watermarks,
+)
 from state.engine import CLAIMING, LEASING, Database, database_now
 from state.history import History
 from state.leases import run_lock
@@ -23,6 +35,7 @@ from state.migrations import check_revision, create_or_migrate
 from state.transaction import Transaction
 from state.types import (
     Baseline,
+    Canary,
     Claim,
     Done,
     Identity,
@@ -50,6 +63,7 @@ from state.watermarks import initialise as begin_at
 
 __all__ = [
     "Baseline",
+    "Canary",
     "Claim",
     "Done",
     "History",
@@ -123,6 +137,35 @@ class Store:
         with self._database.reading() as connection:
             return watermarks.identities(connection)
 
+    def canaries(self, system: System) -> tuple[Canary, ...]:
+        """Records by which the instance behind a system is recognised; none where nothing is linked yet."""
+        with self._database.reading() as connection:
+            return identity.canaries(connection, system)
+
+    def moved(self, one: Identity) -> None:
+        """The same instance under another URL."""
+        with self._database.deciding() as connection:
+            identity.moved(connection, one)
+
+    def bind(self, identities: Mapping[System, Identity]) -> None:
+        """The state belongs to these instances from now on, on a person's word."""
+        with self._database.deciding() as connection:
+            identity.bind(connection, identities, self._now(connection))
+
+    def begin_catch_up(self, probe_from: datetime | None = None) -> None:
+        """The state may be older than the world: nothing is claimed until `Transaction.end_catch_up`, every effect that is
+        not done is in doubt, and so is what is intended meanwhile. It lasts over restarts.
+
+        `probe_from`: what another life may still be writing is not looked for before.
+        """
+        with self._database.deciding() as connection:
+            catch_up.begin(connection, self._now(connection), probe_from)
+
+    def catching_up(self) -> bool:
+        """Whether the state may be older than the world."""
+        with self._database.reading() as connection:
+            return catch_up.current(connection) is not None
+
     def initialise(
         self, baseline: Baseline, identities: Mapping[System, Identity], watermarks: Mapping[str, datetime]
     ) -> None:
@@ -161,6 +204,8 @@ class Store:
         Leases that have run out go into doubt, to be probed after `settle_s` (another `lease_s` where it says nothing).
         """
         with self._database.writing(CLAIMING) as connection:
+            if catch_up.current(connection) is not None:
+                return ()
             return claims.claim(
                 connection,
                 owner,
@@ -219,6 +264,12 @@ class Store:
         """Everything that is kept, for who looks back: `explain` and `quarantine`."""
         with self._database.reading() as connection:
             yield History(connection, self._now(connection))
+
+    def remembered(self, subject: str) -> frozenset[str]:
+        """The markers of what is known to have been written for a domain order."""
+        with self.history() as history:
+            stored = history.effects_of(subject)
+        return frozenset(e.effect.marker for e in stored if e.status is EffectStatus.DONE and e.effect.marker)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

@@ -6,7 +6,9 @@ the database.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,7 +16,7 @@ from sqlalchemy import Connection
 from mappings.effects import Decision
 from mappings.model import Facts, Kind, Link, Record, System
 from mappings.requests import Request
-from state import facts, ledger, links, outbox, quarantine, requests, safety, sweeps, watermarks
+from state import catch_up, facts, ledger, links, outbox, quarantine, requests, safety, sweeps, watermarks
 from state.snapshots import Snapshots
 from state.types import Baseline, Claim, Done, LedgerEntry, Outcome, SafetyStop, VanishedLink
 
@@ -29,6 +31,9 @@ class Transaction:
         self._snapshots = Snapshots(connection, now)
         self._entries: list[LedgerEntry] = []
         self._baseline: Baseline | None = None
+        self._catch_up: catch_up.CatchUp | None = None
+        self._asked = False
+        self._unremembered = False
 
     def snapshot(self, kind: Kind, id: str) -> Record | None:
         """The record as last seen."""
@@ -61,7 +66,46 @@ class Transaction:
         """Everything that a decision about a domain order or order task may look at; None when it was never seen."""
         if self._baseline is None:
             self._baseline = watermarks.baseline(self._connection)
-        return facts.facts_for(self._connection, self._snapshots, self._baseline, kind, id)
+        found = facts.facts_for(self._connection, self._snapshots, self._baseline, kind, id)
+        return replace(found, catching_up=True) if found is not None and self.catching_up else found
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether the state may be older than the world."""
+        if not self._asked:
+            self._catch_up = catch_up.current(self._connection)
+            self._asked = True
+        return self._catch_up is not None
+
+    @contextmanager
+    def unremembered(self, so: bool) -> Iterator[None]:
+        """What is applied inside is born in doubt, as all is in a catch-up: it follows from something unremembered."""
+        before, self._unremembered = self._unremembered, so
+        try:
+            yield
+        finally:
+            self._unremembered = before
+
+    def review_later(self, kind: Kind, subject: str) -> None:
+        """At the end of the catch-up this subject is looked at as a whole."""
+        catch_up.review_later(self._connection, kind, subject)
+
+    def reviews(self, limit: int) -> tuple[tuple[Kind, str], ...]:
+        """Subjects that are still to be looked at as a whole."""
+        return catch_up.reviews(self._connection, limit)
+
+    def reviewed(self, subjects: Iterable[str]) -> None:
+        catch_up.reviewed(self._connection, subjects)
+
+    def end_catch_up(self) -> bool:
+        """What is intended from now on is new. False when the catch-up had ended already."""
+        self._catch_up, self._asked = None, True
+        return catch_up.end(self._connection)
+
+    def unlinked_work_orders(self) -> tuple[Record, ...]:
+        """Work orders as last seen that may carry our correlation and have no link."""
+        self._snapshots.flush()
+        return catch_up.unlinked(self._connection)
 
     def apply(self, decision: Decision, *, revive: bool = True) -> tuple[str, ...]:
         """Makes a decision durable. Returns the keys of the effects that wait now and did not before.
@@ -72,7 +116,14 @@ class Transaction:
             links.pin(self._connection, decision.plan, self._now)
         if decision.noted:
             links.mark_noted(self._connection, decision.subject, decision.noted)
-        return outbox.apply(self._connection, decision, self._now, revive=revive)
+        return outbox.apply(
+            self._connection,
+            decision,
+            self._now,
+            revive=revive,
+            unremembered=self.catching_up or self._unremembered,
+            probe_from=self._catch_up.probe_from if self._catch_up else None,
+        )
 
     def link(self, link: Link) -> bool:
         """Links the two unless they are linked already; says whether it did."""
@@ -99,7 +150,9 @@ class Transaction:
 
     def open_request(self, kind: Kind, subject: str, stamp: datetime) -> None:
         """A domain order asks for closure since the version with this server stamp."""
-        requests.open_request(self._connection, kind, subject, stamp, self._now)
+        requests.open_request(
+            self._connection, kind, subject, stamp, self._now, unremembered=self.catching_up
+        )
 
     def request_of(self, subject: str) -> Request | None:
         """The latest request for closure of a domain order."""

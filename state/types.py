@@ -62,6 +62,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A record by which an instance is recognised: it must be there, created at this server instant."""
+
+    kind: Kind
+    id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to perform one effect until its lease ends. Durable as `in_flight` before it is returned.
 
@@ -78,6 +87,10 @@ class Claim:
     first_sent_at: datetime | None
     last_sent_at: datetime | None = None
     claimed_at: datetime | None = None
+    unremembered: bool = False
+    """Another life may have sent it, perhaps under the key of another version, and this state does not remember."""
+    remembered: frozenset[str] = frozenset()
+    """For an unremembered note: the markers of the notes on its subject that this state knows to stand."""
 
     @property
     def silence_s(self) -> float:

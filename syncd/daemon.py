@@ -24,8 +24,10 @@ from connectors.errors import Misconfigured, RemoteError
 from mappings.model import Kind, System
 from state.store import run_lock
 from syncd import __version__, exits, logs
+from syncd.catch_up import ORDER
 from syncd.config import Config
 from syncd.delivery import Drained
+from syncd.identity import IdentityChanged
 from syncd.intake import FEEDS, Pass
 from syncd.sweeping import first_sweep, sweep_up
 from syncd.wiring import DAEMON_OWNER, App, build, new_run
@@ -46,6 +48,7 @@ class Daemon:
         self._asked: SimpleQueue[int] = SimpleQueue()
         """Signals that ask for the stop, 0 for `stop`. A signal may interrupt anything: only this queue may be touched then."""
         self._told: set[System] = set()
+        self._exit = exits.OK
         self._troubles: dict[str, str] = {}
 
     def run(self) -> int:
@@ -59,7 +62,11 @@ class Daemon:
         delivery.start()
         scheduler.start()
         self._log.event(
-            "daemon.started", version=__version__, config=self._app.config_hash, workers=self._app.workers
+            "daemon.started",
+            version=__version__,
+            config=self._app.config_hash,
+            workers=self._app.workers,
+            catch_up=True,
         )
         self._wait_until_asked()
         started = time.monotonic()
@@ -72,10 +79,10 @@ class Daemon:
         if delivery.is_alive() or ending.is_alive():
             # What is still in flight is durable as in flight; the next start probes it.
             self._log.event("daemon.stopped", outcome="cut short", ms=_ms(started))
-            os._exit(exits.OK)
+            os._exit(self._exit)
         self._app.turns.give_back()
         self._log.event("daemon.stopped", outcome="drained", ms=_ms(started))
-        return exits.OK
+        return self._exit
 
     def stop(self) -> None:
         """Asks every lane to finish what it has in hand."""
@@ -87,6 +94,7 @@ class Daemon:
             self._log.event("daemon.stopping", signal=signal.Signals(number).name)
         self._stopping.set()
         self._wake.set()
+        self._app.catch_up.looked(ORDER[0])  # nobody need wait for it any more
 
     def _next_asked(self) -> int:
         """Wakes once in a while: a signal that comes in the instant before a wait is handled only when the wait ends."""
@@ -123,12 +131,17 @@ class Daemon:
 
     def _take_in(self, system: System) -> None:
         """One tick of a system's feeds."""
-        if self._stopping.is_set():
-            return
         try:
+            self._app.catch_up.wait_for_turn(system)
+            if self._stopping.is_set():
+                return
             changed = take_in(self._app, system, self._stopping.is_set, first=system not in self._told)
             self._told.add(system)
             self._troubles.pop(system, None)
+        except IdentityChanged:
+            self._exit = exits.CONFIG
+            self.stop()
+            return
         except Exception as error:  # noqa: BLE001 - the one broad except of intake: the next tick tries again
             if self._is_news(system, error):
                 self._log.event("intake.failed", system=system, error=type(error).__name__, exc_info=error)
@@ -194,16 +207,21 @@ class Daemon:
 
 
 def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bool = False) -> bool:
-    """One pass of every feed of a system; True when something was decided. Tells one canonical line unless all is quiet,
-    or an outage goes on that has been told."""
+    """One pass of every feed of a system; True when there may be something to deliver. Tells one canonical line unless all
+    is quiet, or an outage goes on that has been told. Raises `IdentityChanged` before it reads a page of a stranger."""
     lane = f"intake of {system}"
+    if not app.catch_up.is_turn_of(system):
+        return False
     if any(app.health.pause_s(one, lane) > 0 for one in System):
         return False
     started = time.monotonic()
     news = first
     passes: list[Pass] = []
     error: RemoteError | None = None
+    catching_up = app.catch_up.lasts()
     try:
+        app.identities.recognise(system)
+        app.catch_up.ask_time(system)
         for kind in FEEDS[system]:
             if app.turns.take(f"feed:{kind}"):
                 passes.append(_run_pass(app, kind, stopping))
@@ -213,6 +231,8 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
         error = failed
         # A page of one system may need a record of the other, and that one may be down.
         news = app.health.failed(System(failed.system or system), lane, failed) or first
+    finally:
+        app.catch_up.looked(system)
     born = sum(len(p.sightings.born) for p in passes)
     changed = sum(p.sightings.changed for p in passes)
     if news or changed or born:
@@ -228,8 +248,9 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
             hidden=sum(p.hidden for p in passes),
             effects=born,
             watermark_to={p.kind.value: _stamp(p.watermark_to) for p in passes},
+            catch_up=catching_up,
         )
-    return born > 0
+    return (catching_up and app.catch_up.finish()) or born > 0
 
 
 def answer_requests(app: App) -> int:
@@ -269,7 +290,7 @@ def tell_drained(app: App, drained: Drained) -> None:
 
 def once_with(app: App) -> int:
     """One cycle of every lane in this thread."""
-    for system in FEEDS:
+    for system in ORDER if app.catch_up.lasts() else FEEDS:
         take_in(app, system, lambda: False, first=True)
     answer_requests(app)
     tell_drained(app, app.delivery.drain(lambda: False))

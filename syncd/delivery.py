@@ -87,7 +87,9 @@ class Delivery:
         monotonic: Callable[[], float] = time.monotonic,
         look_again_s: float = LOOK_AGAIN_S,
         wait: Wait = wait_for_workers,
+        strangers: Callable[[], Collection[System]] = frozenset,
     ) -> None:
+        """`strangers` are systems that nothing may be sent to, because nobody has recognised them yet."""
         self._store = store
         self._dispatch = dispatch
         self._observer = observer
@@ -102,6 +104,7 @@ class Delivery:
         self._monotonic = monotonic
         self._look_again_s = look_again_s
         self._wait = wait
+        self._strangers = strangers
         # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
         self._running: dict[Future[Performed], Claim] = {}
         self._doubted: set[str] = set()
@@ -129,9 +132,16 @@ class Delivery:
         def may_send() -> bool:
             return self._monotonic() < until
 
-        claims = self._store.claim(self._owner, free, self._lease_s, self._settle_s, self._dispatch.paused())
-        for claim in claims:
+        without = self._dispatch.paused() | frozenset(self._strangers())
+        claims = self._store.claim(self._owner, free, self._lease_s, self._settle_s, without)
+        for claim in map(self._with_memory, claims):
             self._running[self._executor.submit(self._dispatch.perform, claim, may_send)] = claim
+
+    def _with_memory(self, claim: Claim) -> Claim:
+        """What another life may have served is compared with the notes that stand and that this state does not know."""
+        if not claim.unremembered:
+            return claim
+        return replace(claim, remembered=self._store.remembered(claim.effect.subject))
 
     def _performed(self, future: Future[Performed], claim: Claim) -> Performed:
         """The result of a worker; a defect of ours becomes doubt, because nobody knows how far it got."""
@@ -178,7 +188,8 @@ class Delivery:
                 if _is_news(one):
                     tx.remember(_entry(one))
                 if follow:
-                    self._consequences(tx, one, sightings)
+                    with tx.unremembered(one.claim.unremembered):
+                        self._consequences(tx, one, sightings)
         sightings.tell(self._log)
         for one in settled:
             self._tell(one, drained)

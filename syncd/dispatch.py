@@ -7,7 +7,7 @@ code alone: design 6.3 for creates, 6.4 for the rest. A write is sent at most on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,8 @@ from connectors.errors import (
     Unreachable,
     Unreadable,
 )
-from connectors.ports import FieldService, OrderManagement, RemoteSystem
+from connectors.ports import FieldService, Note, OrderManagement, RemoteSystem
+from mappings import recall
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Kind, Record, System, record_value
@@ -35,6 +36,9 @@ from syncd.recheck import Next, Recheck, Verdict
 LANE = "delivery"
 RETRY_BASE_S = 1.0
 RETRY_CAP_S = 60.0
+OURS = "[syncd:1:"
+"""What every note of ours contains."""
+VANISHED = "it stood once, as a note says, and is gone; it is not made again"
 HIDDEN = "a work order with its correlation is hidden from our user: check its access rules"
 DEFER_S = 30.0
 """How long an effect waits that may not be sent in the present state of its domain order."""
@@ -113,15 +117,9 @@ class Dispatch:
 
     def _create(self, claim: Claim) -> Performed:
         effect = claim.effect
-        if claim.probing:
-            found = self._creates.look(effect)
-            if found is not None:
-                return self._adopted(claim, found)
-            if not self._creates.is_believed(claim):
-                wait = self._creates.believed_after_s()
-                return Performed(claim, InDoubt("not found, and a search is not believed yet", wait))
-            if self._creates.is_hidden(effect):
-                return Performed(claim, Parked(HIDDEN), refusal=HIDDEN)
+        earlier = self._earlier(claim) if claim.probing else None
+        if earlier is not None:
+            return earlier
         overtaken = _unless_send(claim, self._recheck.create(effect))
         if overtaken is not None:
             return self._waits(overtaken)
@@ -139,6 +137,21 @@ class Dispatch:
         self._creates.learn(effect, record)
         self._report_dropped(effect, record, values)
         return Performed(claim, _created(effect, record))
+
+    def _earlier(self, claim: Claim) -> Performed | None:
+        """What an earlier send of a create came to; None when it may be sent again."""
+        effect = claim.effect
+        found = self._creates.look(effect)
+        if found is not None:
+            return self._adopted(claim, found)
+        if claim.unremembered and recall.names(effect.target, self._standing(effect)):
+            return Performed(claim, Parked(VANISHED), refusal=VANISHED)
+        if not self._creates.is_believed(claim):
+            wait = self._creates.believed_after_s()
+            return Performed(claim, InDoubt("not found, and a search is not believed yet", wait))
+        if self._creates.is_hidden(effect):
+            return Performed(claim, Parked(HIDDEN), refusal=HIDDEN)
+        return None
 
     def _create_answered(self, claim: Claim, error: RemoteError) -> Performed:
         """Any answer but a clean 201: what a look shows decides, not the code."""
@@ -226,7 +239,11 @@ class Dispatch:
         if current.state in self._terminal():
             return Performed(claim, Overtaken(f"{current.number} is {current.state_label}"))
         if _says(current, values):
-            return Performed(claim, Done(record=current, detail="already so"))
+            # Only what this effect may have sent is its doing, and noted; an earlier one may have carried the same content.
+            said = Done(record=current, detail="already so") if claim.probing else Overtaken("already so")
+            return Performed(claim, said)
+        if claim.unremembered and recall.carried(effect, self._standing(effect), claim.remembered):
+            return Performed(claim, Done(record=current, detail="carried before, as a note says"))
         overtaken = _unless_send(claim, self._recheck.update(effect))
         if overtaken is not None:
             return overtaken
@@ -240,6 +257,10 @@ class Dispatch:
         current = self._fsm.read(effect.target_kind, effect.target)
         if current.state in self._terminal():
             return Performed(claim, Done(record=current, detail=f"already {current.state_label}"))
+        if claim.unremembered:
+            standing = _texts(self._fsm.notes(effect.target_kind, effect.target, OURS))
+            if recall.cancel_asked(effect, standing, claim.remembered):
+                return Performed(claim, Done(record=current, detail="asked before, as a note says"))
         overtaken = _unless_send(claim, self._recheck.cancel(effect))
         if overtaken is not None:
             return overtaken
@@ -263,13 +284,23 @@ class Dispatch:
     def _note(self, claim: Claim) -> Performed:
         effect = claim.effect
         remote = self._remote(effect.system)
-        if claim.probing and remote.notes(effect.target_kind, effect.target, effect.marker):
+        text = effect.text
+        if claim.unremembered:
+            standing = _texts(remote.notes(effect.target_kind, effect.target, OURS))
+            text = recall.remaining(effect, standing, claim.remembered)
+            if not text:
+                return Performed(claim, Done(detail="it stands already"))
+        elif claim.probing and remote.notes(effect.target_kind, effect.target, effect.marker):
             return Performed(claim, Done(detail="found by its marker"))
 
         def write() -> None:
-            remote.write_note(effect.target_kind, effect.target, effect.text)
+            remote.write_note(effect.target_kind, effect.target, text)
 
         return self._written(claim, write)
+
+    def _standing(self, effect: Effect) -> tuple[str, ...]:
+        """Our notes on the subject of an effect, oldest first."""
+        return _texts(self._om.notes(effect.subject_kind, effect.subject, OURS))
 
     def _written(self, claim: Claim, write: Callable[[], Record | None]) -> Performed:
         """One write whose failure is classed by its name; doubt waits for the settle time of the system."""
@@ -316,6 +347,10 @@ def _answer_not_parked(performed: Performed) -> Performed:
     if performed.claim.effect.kind is not EffectKind.CLOSE_DOMAIN_ORDER or not isinstance(outcome, Parked):
         return performed
     return replace(performed, outcome=Overtaken(outcome.reason), refusal=performed.refusal or outcome.reason)
+
+
+def _texts(notes: Iterable[Note]) -> tuple[str, ...]:
+    return tuple(note.text for note in notes)
 
 
 def _too_late(claim: Claim) -> Performed:

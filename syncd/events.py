@@ -127,6 +127,12 @@ _LIFE = (
         "lease.lost", "warning", "Another daemon does it now; this one was too slow to renew.", "lease reason"
     ),
     _event(
+        "catch_up.finished",
+        "info",
+        "Every feed has passed the time of the start; what waits may be sent.",
+        "ms effects",
+    ),
+    _event(
         "config.rejected", "error", "The configuration has problems; it is not used.", "file problems next"
     ),
 )
@@ -269,6 +275,10 @@ _REMOTES = (
         "error",
         "The system behind a URL is not the one that the state knows; nothing is sent.",
         "expected found next",
+    ),
+    _event("identity.moved", "info", "A known system answers under another URL.", ""),
+    _event(
+        "identity.rebound", "warning", "A person bound the state to other instances.", "expected found reason"
     ),
     _event(
         "capability.absent",

@@ -151,7 +151,8 @@ class Gate:
             tx.move_request(replace(current, reasons=verdict.reasons))
             return
         decision = answered(current, verdict, evidence, facts[0], policy)
-        self._observer.apply(tx, decision, sightings)
+        with tx.unremembered(current.unremembered):
+            self._observer.apply(tx, decision, sightings)
         reasons = verdict.reasons if isinstance(verdict, Hold) else ()
         status = _status_after(verdict, policy)
         if status is not current.status or reasons != current.reasons:
@@ -180,6 +181,7 @@ class Gate:
             order=look.above.get("order"),
             line=look.above.get("order_line"),
             work_orders={id: look.work_orders[id] for id in sorted(linked & look.work_orders.keys())},
+            catching_up=any(one.catching_up for one in facts),
             intake_current=self._intake_current(request),
             search_settled=self._search_settled(request),
             unsettled=tuple(

@@ -55,6 +55,8 @@ class Observer:
             if record.kind is Kind.WORK_ORDER:
                 self._link_again(tx, record, sightings)
             return
+        if before is None and record.kind in SUBJECT_KINDS and record.created_at >= self._baseline:
+            _look_at_whole(tx, record)
         if not tx.record(record, by_id=by_id):
             return
         if tx.release_quarantine(record.kind, record.id):
@@ -75,6 +77,12 @@ class Observer:
         elif tx.release_quarantine(record.kind, record.id):
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
             self._decide_on((), tx, record, sightings)
+
+    def review(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:
+        """Compares a subject with its work orders as a whole, if a rule made any: nobody saw what happened to them."""
+        facts = tx.facts_for(kind, subject)
+        if facts is not None and any(link.origin is Origin.CREATED for link in facts.links):
+            self.apply(tx, decisions.decide((), facts, self._policy()), sightings)
 
     def follow_up(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:
         """Notes what links of a subject are not named on it yet."""
@@ -144,9 +152,10 @@ class Observer:
             self.apply(tx, decision, sightings)
 
     def _link_again(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
-        """A work order made by hand may have been seen before its subject was."""
+        """A work order may have been seen before its subject was; one that carries our correlation is looked at again in
+        a catch-up only, because its create links it too."""
         claim = decisions.link_for(work_order, self._policy().links)
-        if claim is not None and claim.origin is Origin.ADOPTED:
+        if claim is not None and (claim.origin is Origin.ADOPTED or tx.catching_up):
             self._link(tx, work_order, sightings)
 
     def _link(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
@@ -175,7 +184,17 @@ class Observer:
                 data={"origin": link.origin.value, "number": work_order.number},
             )
         )
-        self.follow_up(tx, subject.kind, subject.id, sightings)
+        facts = tx.facts_for(subject.kind, subject.id)
+        if facts is None or not facts.catching_up or link.noted:
+            self.follow_up(tx, subject.kind, subject.id, sightings)
+        else:
+            self.apply(tx, decisions.found_again(work_order, link, facts, self._policy()), sightings)
+
+
+def _look_at_whole(tx: Transaction, subject: Record) -> None:
+    """Seen for the first time by a state that may be older than the world: compared with its work orders later."""
+    if tx.catching_up:
+        tx.review_later(subject.kind, subject.id)
 
 
 def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:

@@ -20,12 +20,14 @@ from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
 from mappings.ponr import Mode
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
+from syncd.catch_up import CatchUp
 from syncd.config import Config, Secret, SystemSection
 from syncd.creates import Tactic
 from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
 from syncd.gate import Gate
 from syncd.health import Health
+from syncd.identity import Identities, check_id
 from syncd.intake import FEEDS, Intake
 from syncd.logs import Log
 from syncd.observe import Observer
@@ -52,6 +54,8 @@ class App:
     turns: Turns
     sweep: Sweep
     sweep_every_s: float
+    identities: Identities
+    catch_up: CatchUp
     executor: Executor
     workers: int
     drain_timeout_s: float
@@ -59,8 +63,9 @@ class App:
     config_hash: str
 
     def recover(self) -> int:
-        """Takes over what a daemon that died had in flight; the run lock proves that it is dead. Where several run on one
-        state nothing does, and what a dead one had is taken over when its leases end."""
+        """At the start of a daemon: the catch-up begins, and what one that died had in flight is taken over; the run lock
+        proves that it is dead. Where several run on one state nothing does, and that waits until its leases end."""
+        self.catch_up.begin()
         if self.store.is_shared:
             return 0
         settle = {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
@@ -103,14 +108,8 @@ def _baseline(store: Store, config: Config, log: Log) -> Baseline:
             "the state has no baseline: from when on is syncd responsible? "
             "Say so once with `syncd state init --from now` (or --from DATE), then start again"
         )
-    for system, known in store.identities().items():
-        wanted = config.system(system).id
-        if known.id != wanted:
-            log.event("identity.changed", system=system, expected=known.id, found=wanted)
-            raise NotReady(
-                f'the state belongs to {system} "{known.id}", the config names "{wanted}": '
-                f"put the id back, or point [state] url at the state of that instance"
-            )
+    for wanted in identities_of(config).values():
+        check_id(store, wanted, log)
     return baseline
 
 
@@ -133,7 +132,16 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
     )
     executor = ThreadPoolExecutor(figures.workers, thread_name_prefix="worker")
     return assemble(
-        om, fsm, store, lambda: policy, figures, executor, log=log, owner=owner, baseline=baseline.at
+        om,
+        fsm,
+        store,
+        lambda: policy,
+        figures,
+        executor,
+        log=log,
+        owner=owner,
+        baseline=baseline.at,
+        named=identities_of(config),
     )
 
 
@@ -167,11 +175,15 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     log: Log,
     owner: str,
     baseline: datetime,
+    named: Mapping[System, Identity] | None = None,
     now: Callable[[], datetime] = _now,
     monotonic: Callable[[], float] = time.monotonic,
     wait: Wait = wait_for_workers,
 ) -> App:
-    """The lanes on whatever systems, store, workers and clock they are given. Starts and sends nothing."""
+    """The lanes on whatever systems, store, workers and clock they are given. Starts and sends nothing.
+
+    `named` are the instances that the config names; without it they are those that the state knows.
+    """
     systems: dict[System, RemoteSystem] = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
     health = Health(log, monotonic, longest_pause_s=figures.longest_pause_s)
     observer = Observer(policy, baseline)
@@ -179,6 +191,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     intake = Intake(
         systems, store, observer, log, page_size=figures.page_size, links=policy().links, safety=safety
     )
+    identities = Identities(store, systems, named or store.identities(), log)
     return App(
         log=log,
         store=store,
@@ -199,6 +212,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             settle_s={system: remote.settle.total_seconds() for system, remote in systems.items()},
             monotonic=monotonic,
             wait=wait,
+            strangers=identities.strangers,
         ),
         gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
         turns=Turns(
@@ -208,6 +222,8 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             log,
             shared=store.is_shared and owner.startswith(DAEMON_OWNER),
         ),
+        identities=identities,
+        catch_up=CatchUp(store, systems, observer, log, monotonic=monotonic),
         sweep=Sweep(
             systems,
             store,
@@ -226,6 +242,13 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         poll_interval_s=figures.poll_interval_s,
         config_hash=figures.config_hash,
     )
+
+
+def identities_of(config: Config) -> dict[System, Identity]:
+    """Which instances the config names."""
+    return {
+        system: Identity(system, config.system(system).id, config.system(system).url) for system in System
+    }
 
 
 def _tactic(figures: Figures, store: Store) -> Tactic:
@@ -316,11 +339,8 @@ def initialise(config: Config, from_: datetime | None, history: timedelta | None
     store = Store(url, _now)
     try:
         baseline = Baseline(at, _now())
-        identities = {
-            system: Identity(system, config.system(system).id, config.system(system).url) for system in System
-        }
         begin = {} if history is None else {kind.value: at - history for kind in _kinds()}
-        store.initialise(baseline, identities, begin)
+        store.initialise(baseline, identities_of(config), begin)
     finally:
         store.close()
     return baseline

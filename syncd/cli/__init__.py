@@ -35,7 +35,7 @@ VERBS = {
     },
     "Keep": {
         "quarantine": "what waits for a person: list, show, retry, drop",
-        "state": "begin or migrate the state",
+        "state": "begin, back up, restore, check or migrate the state",
     },
     "Try": {
         "demo": "play the whole scenario against the sandbox systems",

@@ -1,4 +1,4 @@
-"""`syncd state`: the state's beginning and its migrations."""
+"""`syncd state`: the state's beginning and its migrations; what copies it is in `state_copies`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from syncd import exits
+from syncd.cli import state_copies
 from syncd.cli.common import config_option, epilog, load, state_url
 
 
 @click.group(epilog=epilog("syncd state init --from now", exits.OK, exits.CONFIG))
 def command() -> None:
-    """Begins the state, or brings it to this version's form."""
+    """Begins the state, copies it and puts it back, checks it, brings it to this version's form."""
 
 
 @command.command(
@@ -80,3 +81,7 @@ def migrate(config_path: Path) -> int:
     create_or_migrate(state_url(config))
     click.echo("the state is in this version's form")
     return exits.OK
+
+
+for _verb in (state_copies.backup, state_copies.restore, state_copies.verify, state_copies.rebind):
+    command.add_command(_verb)

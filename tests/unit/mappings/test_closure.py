@@ -34,6 +34,7 @@ def sound(make, subject):
         order=make.order(),
         line=make.line(),
         work_orders={"wo1": make.work_order(state="closed_complete")},
+        catching_up=False,
         intake_current=True,
         search_settled=True,
         unsettled=(),

@@ -32,6 +32,7 @@ def evidence(make, asking):
         order=make.order(),
         line=make.line(),
         work_orders={"wo1": work_order},
+        catching_up=False,
         intake_current=True,
         search_settled=True,
         unsettled=(),

@@ -9,6 +9,7 @@ import pytest
 from mappings.model import System
 from state.store import Baseline, Identity, StateMissing, Store, create_or_migrate
 from syncd import logs
+from syncd.identity import IdentityChanged
 from syncd.wiring import NotReady, build
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
@@ -61,7 +62,7 @@ def test_a_state_without_a_baseline_names_the_verb_that_gives_it_one(config):
 )
 def test_a_state_of_another_instance_is_refused_and_told(config, begin, other, system):
     begin(**other)
-    with logs.captured() as events, pytest.raises(NotReady, match=next(iter(other.values()))):
+    with logs.captured() as events, pytest.raises(IdentityChanged, match=next(iter(other.values()))):
         assembled(config)
     assert [(e["event"], e["system"]) for e in events] == [("identity.changed", system)]
 

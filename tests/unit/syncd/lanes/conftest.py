@@ -21,10 +21,12 @@ from mappings.model import Kind, Record, System, record_value
 from mappings.table_file import parse_table
 from state.store import Baseline, Identity, Store, create_or_migrate
 from syncd import logs
+from syncd.catch_up import ORDER, CatchUp
 from syncd.delivery import Delivery, Drained
 from syncd.dispatch import Dispatch
 from syncd.gate import Gate
 from syncd.health import Health
+from syncd.identity import Identities
 from syncd.intake import FEEDS, Intake, Pass
 from syncd.observe import Observer
 from syncd.safety import Safety
@@ -226,9 +228,8 @@ class FakeSystem:
 
     def update(self, kind: Kind, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:
-            self.read(kind, id)
             fields = {name: value for name, value in values.items() if name != "state"}
-            return self.edit(kind, id, values.get("state", ""), **fields)
+            return self.edit(kind, self.read(kind, id).id, values.get("state", ""), **fields)
 
         return self._maybe_fail("update", act)
 
@@ -379,10 +380,27 @@ class World:
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
             cancel_duplicates=self.cancel_duplicates,
         )
+        self.identities = Identities(self.store, self.systems, self.store.identities(), log)
+        self.catch_up = CatchUp(self.store, self.systems, observer, log, monotonic=self.time.monotonic)
         self.delivery = self.delivery_with(self.store, Inline())
         self.gate = Gate(
             self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
         )
+
+    def restart(self) -> None:
+        """A start of the daemon, as `syncd run` begins it."""
+        self.start()
+        self.catch_up.begin()
+        settle = {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
+        self.store.lose("run:", settle)
+
+    def look(self) -> None:
+        """One pass of each feed, in the order of a catch-up while there is one."""
+        lasts = self.catch_up.lasts()
+        for system in ORDER if lasts else FEEDS:
+            self.catch_up.ask_time(system)
+            self.take_in(*FEEDS[system])
+        self.catch_up.finish()
 
     def delivery_with(self, store: Store, executor: Executor) -> Delivery:
         """The delivery lane of this life on another store or executor."""
@@ -416,7 +434,7 @@ class World:
     def settle_down(self, rounds: int = 8) -> None:
         """Cycles with time passing, until whatever was going to happen has happened."""
         for _ in range(rounds):
-            self.take_in()
+            self.look()
             self.gate.answer_all()
             self.deliver()
             self.time.pass_(100)

@@ -69,6 +69,11 @@ app = SimpleNamespace(
     delivery=SimpleNamespace(drain=drain),
     gate=SimpleNamespace(answer_all=answer_all),
     turns=SimpleNamespace(take=lambda name: True, give_back=lambda: None),
+    identities=SimpleNamespace(recognise=lambda system: None),
+    catch_up=SimpleNamespace(
+        lasts=lambda: False, is_turn_of=lambda system: True, wait_for_turn=lambda system: None,
+        ask_time=lambda system: None, looked=lambda system: None, finish=lambda: True,
+    ),
 )
 sys.exit(Daemon(app).run())
 """

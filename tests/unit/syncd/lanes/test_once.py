@@ -23,6 +23,8 @@ def app(world):
         intake=world.intake,
         delivery=world.delivery,
         gate=world.gate,
+        identities=world.identities,
+        catch_up=world.catch_up,
         turns=Turns(world.store, "once:1", 60, logs.get(), shared=False),
     )
 

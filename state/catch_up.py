@@ -1,0 +1,101 @@
+"""Whether the state may be older than the world: the catch-up that follows a start or a restore.
+
+Called by `state.store` and `state.transaction`. While it lasts nothing is claimed, and what is intended is born in doubt:
+another life may have done it, and this state does not remember. Which feeds must be read before it ends is for the shell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Text, bindparam, delete, insert, select, type_coerce, update
+
+from mappings.model import EffectStatus, Kind, Record
+from state import outbox, schema
+from state.snapshots import COLUMNS, chunks, to_record
+
+_T = schema.catch_up
+_R = schema.reviews
+_O = schema.outbox
+_S = schema.snapshots
+_L = schema.links
+_ONE = select(_T.c.since, _T.c.probe_from)
+_DOUBT = (
+    update(_O)
+    .where(_O.c.status.in_(outbox.words(*outbox.sources("forgotten"))))
+    .values(
+        status=outbox.target("forgotten"),
+        moved_at=bindparam("now"),
+        not_before=bindparam("probe_from", type_=schema.Instant),
+    )
+)
+_UNREMEMBERED = (
+    update(_O)
+    .where(
+        _O.c.status.in_(
+            outbox.words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
+        )
+    )
+    .values(unremembered=True)
+)
+_UNLINKED = (
+    select(*COLUMNS)
+    .where(
+        _S.c.kind == Kind.WORK_ORDER.value,
+        type_coerce(_S.c.fields, Text).contains("syncd:1:"),
+        _S.c.id.not_in(select(_L.c.work_order)),
+    )
+    .order_by(_S.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """One that lasts. `probe_from`: no look at what another life may still be writing is believed before."""
+
+    since: datetime
+    probe_from: datetime | None
+
+
+def current(connection: Connection) -> CatchUp | None:
+    row = connection.execute(_ONE).first()
+    return None if row is None else CatchUp(*row)
+
+
+def begin(connection: Connection, now: datetime, probe_from: datetime | None = None) -> CatchUp:
+    """Puts every effect that is not done into doubt. One that lasts already goes on, with what was born in it."""
+    lasting = current(connection)
+    if lasting is None:
+        lasting = CatchUp(now, probe_from)
+        row = {"id": 1, "since": now, "probe_from": probe_from}
+        connection.execute(insert(_T), row)
+    connection.execute(_DOUBT, {"now": now, "probe_from": lasting.probe_from})
+    connection.execute(_UNREMEMBERED)
+    return lasting
+
+
+def end(connection: Connection) -> bool:
+    """What is intended from now on is new. False when it had ended already."""
+    return connection.execute(delete(_T)).rowcount == 1
+
+
+def review_later(connection: Connection, kind: Kind, subject: str) -> None:
+    row = {"subject": subject, "subject_kind": kind.value}
+    connection.execute(schema.insert_or_ignore(_R, connection.dialect.name), row)
+
+
+def reviews(connection: Connection, limit: int) -> tuple[tuple[Kind, str], ...]:
+    rows = connection.execute(select(_R.c.subject_kind, _R.c.subject).order_by(_R.c.subject).limit(limit))
+    return tuple((Kind(row.subject_kind), row.subject) for row in rows)
+
+
+def reviewed(connection: Connection, subjects: Iterable[str]) -> None:
+    for part in chunks(subjects):
+        connection.execute(delete(_R).where(_R.c.subject.in_(part)))
+
+
+def unlinked(connection: Connection) -> tuple[Record, ...]:
+    """Work orders as last seen that may carry our correlation and have no link."""
+    return tuple(to_record(row) for row in connection.execute(_UNLINKED))
