@@ -131,3 +131,16 @@ def test_two_slots_of_one_rule_are_named_in_one_note(world):
     (note,) = world.notes_on("DO1")
     assert all(w.number in note for w in world.work_orders)
     assert len(world.work_orders) == 2
+
+
+def test_a_content_that_stands_already_is_not_noted_as_ours(world):
+    """An earlier update brought it, or a person: the line's edit and its copy on the domain order are one content."""
+    world.order("Fiber Access")
+    world.settle_down()
+    world.om.put(Kind.DOMAIN_ORDER, "DO1", "in_progress", priority="1")
+    world.take_in()
+    (work_order,) = world.work_orders
+    world.fsm.update(Kind.WORK_ORDER, work_order.id, {"priority": "1"})
+    world.settle_down()
+    assert [n for n in world.notes_on("DO1") if "amended" in n] == []
+    assert world.store.summary().in_doubt == 0
