@@ -55,7 +55,7 @@ wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests agains
 	./tests/wheel.sh
 
 soak: $(DEV) ## long runs that CI does not wait for
-	@echo "no soaks yet"
+	$(BIN)/python -m tests.simulation --seeds 1-10000 --shrink
 
 bench: $(DEV) ## figures, as shares of a floor measured in the same run
 	$(BIN)/python -m tests.bench

@@ -25,7 +25,7 @@ RATES: dict[str, float] = {
     "read_refused": 0.01,
     "read_broken": 0.01,
     "read_busy": 0.005,
-    "token_expired": 0.001,
+    "token_expired": 0.0015,
     # feeds
     "slow_page": 0.04,
     "changed_while_reading": 0.04,
@@ -40,10 +40,10 @@ RATES: dict[str, float] = {
     "outage": 0.006,
     # processes
     "killed": 0.0,
-    "paused_reading": 0.001,
+    "paused_reading": 0.0015,
     "paused_sending": 0.01,
-    "second_process": 0.004,
-    "clock_jump": 0.001,
+    "second_process": 0.01,
+    "clock_jump": 0.003,
     # the state
     "state_locked": 0.002,
     "disk_full": 0.002,
