@@ -6,11 +6,15 @@ daemon writes.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -31,11 +35,50 @@ page_size = 100
 MARKER = re.compile(r"\[syncd:1:[^\]]+\]\Z")
 
 
+def _load(name: str) -> ModuleType:
+    """A helper module beside this one; test folders are no packages."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@dataclass
+class Setting:
+    """How the two systems are set up: options of the sandbox, keys of each system section, more of the config."""
+
+    options: tuple[str, ...] = ()
+    keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    more: str = ""
+
+
+def one_shared(_: Path) -> Setting:
+    return Setting(("--shared",), more="[rules]\nshared_instance = true\n")
+
+
+def two(_: Path) -> Setting:
+    return Setting()
+
+
+def two_renamed(folder: Path) -> Setting:
+    dialect, profiles = _load("renaming").write_renamed(folder)
+    keys = {section: {"profile": json.dumps(str(path))} for section, path in profiles.items()}
+    return Setting(("--dialect", str(dialect)), keys)
+
+
+SETTINGS = {"one shared": one_shared, "two": two, "two renamed": two_renamed}
+"""What the suite runs against: nothing that differs between them may be built in."""
+
+
 class Tuned(Playground):
     """A playground whose config says other things about both systems, and more at its end."""
 
     systems: Mapping[str, str] = {}
     """Keys of both system sections; they replace those of the demo's config."""
+    single: Mapping[str, Mapping[str, str]] = {}
+    """Keys of one system section, by its name."""
     more = ""
 
     def set(self, name: str, value: str) -> None:
@@ -48,13 +91,18 @@ class Tuned(Playground):
         kept, section = [], ""
         for line in lines:
             section = line if line.startswith("[") else section
-            systems = section in ("[order_management]", "[field_service]")
-            if systems and line.partition(" = ")[0] in self.systems:
+            keys = self._keys(section)
+            if line.partition(" = ")[0] in keys:
                 continue
             kept.append(line)
-            if systems and line == section:
-                kept += [f"{key} = {value}" for key, value in self.systems.items() if value]
+            if line == section:
+                kept += [f"{key} = {value}" for key, value in keys.items() if value]
         self.config.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+    def _keys(self, section: str) -> dict[str, str]:
+        if section not in ("[order_management]", "[field_service]"):
+            return {}
+        return {**self.systems, **self.single.get(section.strip("[]"), {})}
 
 
 def keys_of(text: str) -> dict[str, str]:
@@ -156,6 +204,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ground = impatient(tmp_path_factory.mktemp("site"), {})
     try:
         yield Site(ground)
+    finally:
+        ground.close()
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def each_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As `site`, for each way in which the two systems may be set up."""
+    folder = tmp_path_factory.mktemp("site")
+    setting = SETTINGS[request.param](folder)
+    ground = impatient(folder, {})
+    ground.single = setting.keys
+    ground.more += setting.more
+    try:
+        yield Site(ground, *setting.options)
     finally:
         ground.close()
 
