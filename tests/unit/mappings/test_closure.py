@@ -58,6 +58,10 @@ def _with_child(evidence, make, **given):
 
 HOLDS = {
     "nothing read": (lambda e, m: replace(e, subjects=()), "the domain order itself could not be read"),
+    "catching up": (
+        lambda e, m: replace(e, catching_up=True),
+        "syncd is catching up with both systems after a start",
+    ),
     "intake behind": (
         lambda e, m: replace(e, intake_current=False),
         "changes of the order are still being taken in",
