@@ -149,7 +149,9 @@ class TestErrors:
             database.deciding() as connection,
         ):
             for _ in range(2):
-                connection.exec_driver_sql("INSERT INTO identities (system, id, url) VALUES ('om', ?, '')", ("secret",))
+                connection.exec_driver_sql(
+                    "INSERT INTO identities (system, id, url) VALUES ('om', ?, '')", ("secret",)
+                )
         assert "secret" not in str(caught.value)
         database.close()
 
