@@ -86,9 +86,15 @@ def remaining(effect: Effect, standing: Sequence[str], remembered: Collection[st
 
 
 def carried(effect: Effect, standing: Sequence[str], remembered: Collection[str]) -> bool:
-    """Whether an update was sent and noted by another life, whatever the work order shows now."""
+    """Whether an update was sent and noted by another life, whatever the work order shows now.
+
+    Its own note may have been followed by newer ones; a note of another version counts while it is the newest.
+    """
     fields = [_field(field) for field in changed(effect)]
-    unknown = [key for key in _keys(standing) if marker(key) not in remembered]
+    keys = _keys(standing)
+    if any(f"{key}:".startswith(f"amended:{effect.key}:") for key in keys):
+        return True
+    unknown = [key for key in keys if marker(key) not in remembered]
     return bool(fields) and set(fields) <= _noted_fields(unknown, (f"amended:update:{effect.target}:",))
 
 

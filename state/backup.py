@@ -95,12 +95,15 @@ INVARIANTS = {
     "a finished create without its link": (
         "SELECT o.key FROM outbox o WHERE o.kind = 'create_work_order' AND o.status = 'done'"
         " AND NOT EXISTS (SELECT 1 FROM links l WHERE l.domain_order = o.subject AND l.origin = 'created')"
+        " AND NOT EXISTS (SELECT 1 FROM dropped_links d WHERE d.domain_order = o.subject)"
     ),
     "an effect of an unknown domain order": (
-        "SELECT o.key FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.id = o.subject)"
+        "SELECT o.key FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM snapshots s"
+        " WHERE s.kind IN ('domain_order', 'order_task') AND s.id = o.subject)"
     ),
     "a link of an unknown domain order": (
-        "SELECT l.work_order FROM links l WHERE NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.id = l.domain_order)"
+        "SELECT l.work_order FROM links l WHERE NOT EXISTS (SELECT 1 FROM snapshots s"
+        " WHERE s.kind IN ('domain_order', 'order_task') AND s.id = l.domain_order)"
     ),
     "an effect in a state that does not exist": (
         "SELECT key FROM outbox WHERE status NOT IN"

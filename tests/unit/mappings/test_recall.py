@@ -165,6 +165,13 @@ def test_an_update_that_is_noted_was_carried():
     assert not recall.carried(update(), standing, ())
 
 
+def test_an_update_whose_own_note_was_followed_by_newer_ones_was_carried():
+    later = FieldChange("priority", "1", "2")
+    own, other = amended(9, A).text, amended(4, A).text
+    assert recall.carried(update(priority="3"), [own, amended(12, later).text], ())
+    assert not recall.carried(update(priority="3"), [other, amended(12, later).text], ())
+
+
 def test_a_cancel_that_was_asked_for_under_another_version_was_asked_for():
     cancel, earlier = note("cancel:wo1:do1:9"), note("cancel:wo1:do1:4")
     assert recall.cancel_asked(cancel, [earlier.text], ())

@@ -6,10 +6,13 @@ import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mappings.closure import ClosureSettings
 from mappings.model import Kind, System
 from state.store import Baseline, Identity, Store, create_or_migrate
 
@@ -153,10 +156,6 @@ def truth(world):
 @pytest.fixture
 def closing_world(world):
     """One in which domain orders ask for closure, and a release is written."""
-    from dataclasses import replace
-
-    from mappings.closure import ClosureSettings
-
     settings = ClosureSettings(("closure_request", "requested"), "release", {"closure_request": "released"})
     world.policy = replace(world.policy, closure=settings)
     world.restart()
@@ -188,3 +187,123 @@ def test_a_fresh_state_with_the_same_baseline_doubles_nothing(closing_world, tmp
     world.restart()
     world.settle_down(5)
     assert truth(world) == settled
+
+
+# -- one thing at a time -----------------------------------------------------------------------------------------------
+
+
+def test_a_work_order_that_a_note_names_and_that_is_gone_is_not_made_again(world, tmp_path):
+    ordered(world)
+    world.settle_down(1)
+    copy(world, tmp_path / "kept.db")
+    tell(world, (approved,))
+    gone = world.work_orders[0]
+    del world.fsm.records[Kind.WORK_ORDER, gone.id]
+    put_back(world, tmp_path / "kept.db")
+    world.restart()
+    world.settle_down(4)
+    assert gone.id not in {w.id for w in world.work_orders}
+    assert ["it stood once" in parked.reason for parked in world.store.summary().parked] == [True]
+    assert sum("Work orders created" in text for text in world.notes_on("DO1")) == 1
+
+
+def test_a_stored_work_order_without_a_link_is_linked(world):
+    """Whatever the outbox remembers, and although no feed shows it again."""
+    tell(world, (ordered, approved))
+    path = world.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DELETE FROM links")
+        database.commit()
+    world.time.pass_(1000)
+    world.restart()
+    world.look()
+    assert world.store.summary().links == 2
+
+
+def test_nothing_is_sent_before_every_feed_has_passed(world):
+    ordered(world)
+    approved(world)
+    world.restart()
+    world.catch_up.ask_time(System.FIELD_SERVICE)
+    world.catch_up.ask_time(System.ORDER_MANAGEMENT)
+    world.take_in(Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK)
+    assert not world.catch_up.finish()
+    world.deliver()
+    assert world.work_orders == []
+    world.take_in(Kind.WORK_ORDER, Kind.WORK_TASK)
+    assert world.catch_up.finish()
+    world.deliver()
+    assert len(world.work_orders) == 2
+
+
+def test_a_system_whose_time_nobody_could_ask_prolongs_it(world):
+    world.restart()
+    world.catch_up.ask_time(System.FIELD_SERVICE)
+    world.take_in()
+    assert not world.catch_up.finish()
+
+
+def test_field_service_is_read_first_or_at_least_tried(world):
+    world.restart()
+    assert not world.catch_up.is_turn_of(System.ORDER_MANAGEMENT)
+    world.catch_up.looked(System.FIELD_SERVICE)
+    assert world.catch_up.is_turn_of(System.ORDER_MANAGEMENT)
+
+
+def test_what_the_replaced_life_may_still_be_sending_is_not_looked_for_yet(world):
+    """A note that it sent just before it was killed may stand a moment after the restore."""
+    ordered(world)
+    world.settle_down(1)
+    world.start()
+    world.store.begin_catch_up(world.time() + timedelta(seconds=90))
+    approved(world)
+    world.look()
+    assert world.deliver().by_kind == {}
+    world.time.pass_(90)
+    assert world.deliver().by_kind["create_work_order"] == 2
+
+
+def test_the_gate_holds_while_catching_up(closing_world):
+    world = closing_world
+    tell(world, DELIVERED)
+    world.restart()
+    asked_to_close(world)
+    work_ended(world)
+    world.take_in()
+    world.gate.answer_all()
+    (request,) = world.store.requests()
+    assert "syncd is catching up with both systems after a start" in request.reasons
+    world.settle_down(4)
+    assert sum("Closure released" in text for text in world.notes_on("DO1")) == 1
+
+
+def test_an_update_of_a_replaced_life_does_not_come_back(world, tmp_path):
+    """The restored outbox holds an update to a value that was sent, noted, and amended again since."""
+    tell(world, (ordered, approved))
+    amended(world)
+    world.look()
+    copy(world, tmp_path / "kept.db")
+    world.settle_down(2)
+    too_late(world)
+    world.settle_down(2)
+    seen = []
+    update = world.fsm.update
+    world.fsm.update = lambda kind, id, values: seen.append(dict(values)) or update(kind, id, values)
+    put_back(world, tmp_path / "kept.db")
+    world.restart()
+    world.settle_down(4)
+    assert seen == []
+    assert {w.get("priority") for w in world.work_orders} == {"2"}
+
+
+def test_an_ordinary_restart_does_not_take_an_old_note_for_a_new_one(world):
+    """Cancelled past the point of no return, revived and cancelled again while nothing ran: a person is told twice."""
+    tell(world, (ordered, approved, point_of_no_return, cancelled))
+    told = sum("past the point" in text for text in world.notes_on("DO1"))
+    approved(world)
+    world.settle_down(1)
+    cancelled(world)
+    world.look()
+    world.restart()
+    world.settle_down(3)
+    assert sum("past the point" in text for text in world.notes_on("DO1")) == told + 1 == 2

@@ -1,0 +1,91 @@
+"""A system that is not the one that the state knows gets nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mappings.model import Kind, System
+from state.store import Identity
+from syncd.identity import Identities, IdentityChanged
+
+
+@pytest.fixture
+def linked(world):
+    """A world with two linked work orders, and a new start."""
+    world.order("Managed Router")
+    world.settle_down(2)
+    world.restart()
+    return world
+
+
+def identities(world, url="http://127.0.0.1", **ids):
+    from syncd import logs
+
+    wanted = {system: Identity(system, ids.get(system.value, "x"), url) for system in System}
+    return Identities(world.store, world.systems, wanted, logs.get())
+
+
+@pytest.mark.parametrize("system", System)
+def test_the_same_system_is_recognised(linked, system):
+    identities(linked).recognise(system)
+
+
+@pytest.mark.parametrize("system", System)
+def test_a_state_without_links_knows_a_system_by_its_id_alone(world, system):
+    identities(world).recognise(system)
+
+
+@pytest.mark.parametrize("system", System)
+def test_another_id_is_another_system(linked, system, events):
+    with pytest.raises(IdentityChanged, match="syncd state rebind"):
+        identities(linked, **{system.value: "other"}).recognise(system)
+    assert [e["event"] for e in events] == ["identity.changed"]
+
+
+@pytest.mark.parametrize("system", System)
+def test_a_system_where_none_of_the_records_is_is_another_one(linked, system, events):
+    linked.systems[system].records.clear()
+    with pytest.raises(IdentityChanged, match="none of"):
+        identities(linked).recognise(system)
+    assert [e["event"] for e in events] == ["identity.changed"]
+
+
+def test_a_record_that_was_created_at_another_time_is_another_systems(linked):
+    key = next(key for key in linked.fsm.records if key[0] is Kind.WORK_ORDER)
+    record = linked.fsm.records[key]
+    linked.fsm.records[key] = replace(record, created_at=record.created_at - timedelta(days=1))
+    with pytest.raises(IdentityChanged, match="created at another time"):
+        identities(linked).recognise(System.FIELD_SERVICE)
+
+
+def test_one_record_that_vanished_changes_nothing(linked):
+    del linked.fsm.records[Kind.WORK_ORDER, linked.work_orders[0].id]
+    identities(linked).recognise(System.FIELD_SERVICE)
+
+
+def test_a_known_system_under_another_url_is_fine_and_stored(linked, events):
+    identities(linked, url="http://127.0.0.2").recognise(System.FIELD_SERVICE)
+    assert linked.store.identities()[System.FIELD_SERVICE].url == "http://127.0.0.2"
+    assert [e["event"] for e in events] == ["identity.moved"]
+    identities(linked, url="http://127.0.0.2").recognise(System.FIELD_SERVICE)
+    assert len(events) == 1
+
+
+def test_after_a_rebind_old_links_say_nothing(linked):
+    linked.fsm.records.clear()
+    linked.time.pass_(10)
+    linked.store.bind({System.FIELD_SERVICE: Identity(System.FIELD_SERVICE, "new", "http://127.0.0.3")})
+    identities(linked, url="http://127.0.0.3", field_service="new").recognise(System.FIELD_SERVICE)
+
+
+def test_nothing_is_claimed_for_a_stranger(linked):
+    """What goes to field service is looked up in order management first, so that one must be known for both."""
+    ours = identities(linked)
+    assert ours.strangers() == set(System)
+    ours.recognise(System.ORDER_MANAGEMENT)
+    assert ours.strangers() == {System.FIELD_SERVICE}
+    ours.recognise(System.FIELD_SERVICE)
+    assert ours.strangers() == set()
