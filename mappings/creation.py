@@ -13,6 +13,7 @@ from mappings.changes import Change, What
 from mappings.decision_table import DecisionTable, evaluate
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.field_map import desired
+from mappings.generations import has_void, of_slot, revived
 from mappings.keys import CORRELATION_LIMIT, Correlation, parse_correlation
 from mappings.model import Facts, Kind, Link, Origin, Plan, PlannedWorkOrder, System
 from mappings.note_effects import nothing, of_orders, why
@@ -25,29 +26,33 @@ def creations(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decisi
     """The plan if there is a new one, and the creates that it still misses. No changes at all means a review."""
     again = not changes or any(change.what is What.REOPENED for change in of_orders(changes))
     outdated = facts.plan is not None and _outdated(facts.plan, facts)
-    if facts.plan is not None and not outdated and not again:
+    if facts.plan is not None and not outdated and not again and not has_void(facts.plan):
         return nothing(facts)
-    hindrance = _hindrance(facts, policy)
-    if hindrance:
-        return nothing(facts, Reason(f"no work orders are created: {hindrance}"))
+    against = hindrance(facts, policy)
+    if against:
+        return nothing(facts, Reason(f"no work orders are created: {against}"))
     reasons: tuple[Reason, ...] = ()
     plan = facts.plan
     if plan is None or outdated:
         plan, reasons = _decided(facts, policy)
+    if has_void(plan):
+        plan, grown = revived(plan, facts, policy)
+        reasons += grown
     old = facts.plan.work_orders if facts.plan is not None and not again else ()
     wanted = [planned for planned in plan.work_orders if planned not in old]
     missing = [planned for planned in wanted if _is_missing(planned, facts)]
-    effects = tuple(_create(planned, plan, facts, policy, why(changes)) for planned in missing)
+    effects = tuple(create(planned, plan, facts, policy, why(changes)) for planned in missing)
     if again:
         reasons += _ended(wanted, facts, policy)
-    return replace(nothing(facts, *reasons), effects=effects, plan=plan if plan is not facts.plan else None)
+    return replace(nothing(facts, *reasons), effects=effects, plan=plan if plan != facts.plan else None)
 
 
 def _outdated(plan: Plan, facts: Facts) -> bool:
     return any(facts.value(column) != value for column, value in plan.columns.items())
 
 
-def _hindrance(facts: Facts, policy: Policy) -> str:
+def hindrance(facts: Facts, policy: Policy) -> str:
+    """Why nothing may be created for a subject now, "" when it may."""
     subject = facts.subject
     if facts.historic:
         return f"{title(subject)} is older than the baseline"
@@ -106,7 +111,9 @@ def _as_linked(planned: PlannedWorkOrder, facts: Facts, current: Callable[[str],
 
 
 def _linked(planned: PlannedWorkOrder, facts: Facts) -> Link | None:
-    return next((k for k in facts.links if (k.rule, k.slot) == (planned.rule, planned.slot)), None)
+    """The newest generation that answers a slot; an older one answers it only until the slot has grown."""
+    newest = of_slot(planned, facts)[-1:]
+    return newest[0] if newest and newest[0].generation >= planned.generation else None
 
 
 def _is_missing(planned: PlannedWorkOrder, facts: Facts) -> bool:
@@ -130,7 +137,8 @@ def correlation(planned: PlannedWorkOrder, subject: str) -> Correlation:
     return Correlation(subject, planned.rule, planned.slot, planned.generation)
 
 
-def _create(planned: PlannedWorkOrder, plan: Plan, facts: Facts, policy: Policy, cause: str) -> Effect:
+def create(planned: PlannedWorkOrder, plan: Plan, facts: Facts, policy: Policy, cause: str) -> Effect:
+    """The effect that creates one work order of a plan."""
     subject = facts.subject
     ours = correlation(planned, subject.id)
     if parse_correlation(str(ours)) != ours or len(str(ours)) > CORRELATION_LIMIT:

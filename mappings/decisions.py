@@ -15,10 +15,12 @@ from mappings.cancellation import cancellations
 from mappings.changes import Change
 from mappings.creation import creations
 from mappings.effects import Decision
+from mappings.generations import taken_back, voided
 from mappings.links import LinkClaim, LinkSettings, link_for
 from mappings.model import Facts, Link, Origin, Record
 from mappings.note_effects import combined
 from mappings.policy import Policy
+from mappings.recreation import recreation
 from mappings.settlement import follow_up, refused, settled
 from mappings.standing import cancelled_by
 from mappings.status import seen_again, status_notes
@@ -31,8 +33,10 @@ __all__ = [
     "follow_up",
     "found_again",
     "link_for",
+    "recreation",
     "refused",
     "settled",
+    "taken_back",
 ]
 
 
@@ -60,7 +64,7 @@ def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
     source = cancelled_by(facts, policy)
     if source is not None:
         cancelled = cancellations(changes, source, facts, policy)
-        parts.append(cancelled)
+        parts.append(replace(cancelled, plan=voided(facts)))
         if cancelled.supersede:  # the note about what was created waited for creates that will never be sent
             left = tuple(effect for effect in facts.effects if effect.key not in cancelled.supersede)
             parts.append(follow_up(replace(facts, effects=left), policy))

@@ -132,6 +132,8 @@ class PlannedWorkOrder:
     generation: int = 1
     values: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Extra FSM fields that the rule sets, placeholders not yet filled in."""
+    void_since: int | None = None
+    """The version of the order at which this slot was seen cancelled; None while it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,8 @@ class Delivery:
             reason = one.refusal or _detail(outcome)
             self._observer.apply(tx, decisions.refused(effect, reason, facts, self._policy()), sightings)
         elif isinstance(outcome, Overtaken):
+            if effect.kind is EffectKind.CANCEL_WORK_ORDER:
+                self._observer.apply(tx, decisions.taken_back(facts, self._policy()), sightings)
             if effect.kind is EffectKind.CREATE_WORK_ORDER:
                 self._observer.apply(tx, _void(effect.target, facts, outcome.reason), sightings)
             # the note that names a subject's work orders may have waited for this one

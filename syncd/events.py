@@ -152,6 +152,12 @@ _BUSINESS = (
         "work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"
     ),
     _event(
+        "work_order.recreated",
+        "warning",
+        "A person had a work order made anew; the create is in the outbox.",
+        "reason",
+    ),
+    _event(
         "work_order.doubled",
         "warning",
         "Several work orders answer one create: the oldest stays, the others (`rows`) are cancelled with a note.",

@@ -32,6 +32,7 @@ VERBS = {
         "gate": "show what asks to be closed, release it on a person's word",
         "link": "show which work orders are gone, let one go",
         "safety": "show what stopped before a mass change, let it go on",
+        "recreate": "make a work order anew that ended, on a person's word",
     },
     "Keep": {
         "quarantine": "what waits for a person: list, show, retry, drop",

@@ -1,0 +1,32 @@
+"""`syncd recreate` beside a running daemon, on real processes."""
+
+from __future__ import annotations
+
+from syncd.demo.processes import Playground, wait_for
+
+BY = ("--rule", "install-fiber", "--by", "A. Meier", "--reason", "cancelled by mistake")
+
+
+def test_a_person_has_a_work_order_made_anew(playground: Playground) -> None:
+    sandbox = playground.start_sandbox()
+    assert playground.verb("state", "init", "--from", "now").returncode == 0
+    playground.start_daemon()
+    order = sandbox.control("POST", "orders", {"locations": ["Berlin Mitte"]})
+    sandbox.control("POST", f"orders/{order['order']}/approve")
+
+    def fiber() -> list[dict[str, str]]:
+        return [row for row in sandbox.rows("fsm", "wm_order") if ":install-fiber:" in row["correlation_id"]]
+
+    wait_for("the work order", fiber)
+    (first,) = fiber()
+    wait_for("its link", lambda: playground.verb("explain", first["number"]).returncode == 0)
+    refused = playground.verb("recreate", first["number"], *BY)
+    assert (refused.returncode, "has not ended" in refused.stderr) == (2, True)
+    sandbox.control("POST", f"work-orders/{first['sys_id']}/cancel", {"reason": "by mistake"})
+    wait_for(
+        "the cancel", lambda: playground.verb("recreate", first["number"], *BY, "--dry-run").returncode == 0
+    )
+    done = playground.verb("recreate", first["number"], *BY)
+    assert done.returncode == 0, done.stderr
+    wait_for("the second generation", lambda: len(fiber()) == 2)
+    assert sorted(row["correlation_id"][-2:] for row in fiber()) == [":1", ":2"]
