@@ -1,4 +1,5 @@
-"""When the sweep runs, and who may: one sweeper at a time, none while a system is known to be away or a lane waits.
+"""When the sweep runs, and who may: one sweeper at a time, none while a system is known to be away, a lane waits for a
+person, or the state catches up.
 
 Called by `daemon` on its schedule and by `syncd sweep`; the sweep itself is in `sweep`.
 """
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 
 from connectors.errors import Misconfigured, RemoteError
 from state.store import StateLocked
+from syncd.identity import NEXT, IdentityChanged, strange
 from syncd.sweep_findings import Swept
 from syncd.wiring import App, new_run
 
@@ -36,7 +38,7 @@ def first_sweep(app: App, now: datetime) -> datetime:
 
 def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
     """One sweep of the daemon, if it may run now; how many effects it came to."""
-    if stopping() or app.health.down() or app.sweep.paused():
+    if stopping() or app.health.down() or app.sweep.paused() or app.catch_up.lasts():
         return 0
     started = time.monotonic()
     try:
@@ -56,7 +58,9 @@ def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
 
 
 def run_alone(app: App, stopping: Callable[[], bool], *, plan: bool = False) -> Swept:
-    """One sweep while nobody else sweeps. Raises `StateLocked` when somebody does, and the connectors' errors."""
+    """One sweep while nobody else sweeps. Raises `StateLocked` when somebody does, `IdentityChanged` before it compares a
+    stranger, and the connectors' errors."""
+    _recognise(app, plan=plan)
     if plan:
         return app.sweep.run(stopping, plan=True)
     owner = f"sweep:{new_run()}"
@@ -66,6 +70,15 @@ def run_alone(app: App, stopping: Callable[[], bool], *, plan: bool = False) -> 
         return app.sweep.run(lambda: stopping() or not app.store.take_lease(LANE, owner, LEASE_S))
     finally:
         app.store.give_back(LANE, owner)
+
+
+def _recognise(app: App, *, plan: bool) -> None:
+    """A plan stores nothing, not even that a known system answers under another URL."""
+    for system, remote in sorted(app.systems.items()):
+        if not plan:
+            app.identities.recognise(system)
+        elif wrong := strange(remote, app.store.canaries(system)):
+            raise IdentityChanged(f"{system} is not the instance that the state knows: {wrong}; {NEXT}")
 
 
 def _outcome(swept: Swept) -> str:

@@ -11,6 +11,7 @@ from connectors.errors import Misconfigured, Unreachable
 from mappings.model import Kind, System
 from state.store import StateLocked
 from syncd import logs
+from syncd.identity import IdentityChanged
 from syncd.sweeping import LANE, first_sweep, run_alone, sweep_up
 
 
@@ -20,7 +21,14 @@ def app(world):
     world.order("Fiber Access")
     world.settle_down(2)
     return SimpleNamespace(
-        store=world.store, sweep=world.sweep, health=world.health, log=logs.get(), sweep_every_s=3600.0
+        systems=world.systems,
+        identities=world.identities,
+        catch_up=world.catch_up,
+        store=world.store,
+        sweep=world.sweep,
+        health=world.health,
+        log=logs.get(),
+        sweep_every_s=3600.0,
     )
 
 
@@ -73,6 +81,20 @@ def test_what_a_person_must_change_is_told_loudly(world, app, events):
     sweep_up(app, never)
     (told,) = [event for event in events if event["event"] == "sweep.failed"]
     assert told["level"] == "error"
+
+
+def test_it_does_not_run_while_the_state_catches_up(app, events):
+    app.catch_up.begin()
+    sweep_up(app, never)
+    assert cycles(events) == []
+
+
+@pytest.mark.parametrize("plan", [True, False], ids=["plan", "sweep"])
+def test_a_stranger_is_compared_with_nothing(world, app, plan):
+    """Another instance answers under the same URL: everything would look deleted."""
+    world.fsm.records.clear()
+    with pytest.raises(IdentityChanged):
+        run_alone(app, never, plan=plan)
 
 
 def test_only_one_sweeps_at_a_time(world, app):
