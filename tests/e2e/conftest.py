@@ -121,7 +121,11 @@ class Site:
         assert done.returncode == 0, done.stderr
         self._mark = 0
         self.restart()
-        self.wait_for("the first pass", lambda: self.events("cycle.finished"))
+        self.wait_for("the first passes", self._has_polled)
+
+    def _has_polled(self) -> bool:
+        polled = {line["system"] for line in self.events("cycle.finished") if line["lane"] == "intake"}
+        return polled >= {"order_management", "field_service"}
 
     def restart(self) -> None:
         self.daemon = self.ground.start_daemon()
