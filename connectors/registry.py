@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from connectors.auth import Auth
 from connectors.errors import Misconfigured
@@ -20,8 +21,11 @@ from connectors.profile import Profile
 from connectors.retrying import Retries
 from connectors.servicenow.field_service import ServiceNowFieldService
 from connectors.servicenow.order_management import ServiceNowOrderManagement
+from connectors.servicenow.system import ServiceNowSystem
 from connectors.servicenow.table_api import TableApi
 from mappings.model import System
+
+S = TypeVar("S", bound=ServiceNowSystem)
 
 ORDER_MANAGEMENT: Mapping[str, type[ServiceNowOrderManagement]] = {"servicenow": ServiceNowOrderManagement}
 FIELD_SERVICE: Mapping[str, type[ServiceNowFieldService]] = {"servicenow": ServiceNowFieldService}
@@ -52,17 +56,8 @@ def build_order_management(
     on_request: Callable[[RequestSeen], None] | None = None,
 ) -> OrderManagement:
     """The connector for a profile of Order Management. Sends nothing yet; raises `Misconfigured` for bad settings."""
-    _check(profile, System.ORDER_MANAGEMENT, ORDER_MANAGEMENT)
-    api = _table_api(System.ORDER_MANAGEMENT, settings, monotonic, on_request)
-    return ORDER_MANAGEMENT[profile.api](
-        settings.id,
-        profile,
-        api,
-        retries=settings.retries,
-        overlap=settings.overlap,
-        settle=settings.settle,
-        monotonic=monotonic,
-    )
+    kind = _class_for(profile, System.ORDER_MANAGEMENT, ORDER_MANAGEMENT)
+    return _build(kind, profile, settings, monotonic, on_request)
 
 
 def build_field_service(
@@ -73,26 +68,36 @@ def build_field_service(
     on_request: Callable[[RequestSeen], None] | None = None,
 ) -> FieldService:
     """The connector for a profile of Field Service. Sends nothing yet; raises `Misconfigured` for bad settings."""
-    _check(profile, System.FIELD_SERVICE, FIELD_SERVICE)
-    api = _table_api(System.FIELD_SERVICE, settings, monotonic, on_request)
-    return FIELD_SERVICE[profile.api](
-        settings.id,
-        profile,
-        api,
-        retries=settings.retries,
-        overlap=settings.overlap,
-        settle=settings.settle,
-        monotonic=monotonic,
-    )
+    kind = _class_for(profile, System.FIELD_SERVICE, FIELD_SERVICE)
+    return _build(kind, profile, settings, monotonic, on_request)
 
 
-def _check(profile: Profile, system: System, classes: Mapping[str, object]) -> None:
+def _class_for(profile: Profile, system: System, classes: Mapping[str, type[S]]) -> type[S]:
     if profile.system is not system:
         raise Misconfigured(f"profile {profile.name} is for {profile.system}", system=system)
     if profile.api not in classes:
         raise Misconfigured(
             f"profile {profile.name}: no connector for the API {profile.api!r}", system=system
         )
+    return classes[profile.api]
+
+
+def _build(
+    kind: type[S],
+    profile: Profile,
+    settings: ConnectionSettings,
+    monotonic: Callable[[], float],
+    on_request: Callable[[RequestSeen], None] | None,
+) -> S:
+    return kind(
+        settings.id,
+        profile,
+        _table_api(profile.system, settings, monotonic, on_request),
+        retries=settings.retries,
+        overlap=settings.overlap,
+        settle=settings.settle,
+        monotonic=monotonic,
+    )
 
 
 def _table_api(
