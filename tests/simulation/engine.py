@@ -163,7 +163,10 @@ class Workers(Executor):
         return future
 
     def wait(self, futures: Collection[Future[Any]], seconds: float) -> object:
-        return self._hub.wait(lambda: any(one.done() for one in futures), seconds, self._waiting.append)
+        found = self._hub.wait(lambda: any(one.done() for one in futures), seconds, self._waiting.append)
+        if not self._group.alive:
+            raise Died  # one of the workers took the process with it
+        return found
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Workers end with their process."""

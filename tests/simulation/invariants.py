@@ -259,6 +259,12 @@ def final(truth: Truth, faults_dropped: set[tuple[str, str]]) -> Iterator[str]:
         for work_order in by_subject.get(subject.id, []):
             yield from _work_order(truth, subject, work_order, faults_dropped)
     yield from _requests(truth, by_subject, deleted)
+    for id in sorted(deleted):
+        record = truth.fsm.past[Kind.WORK_ORDER, id][0].record
+        assert record is not None
+        here = truth.ours_on(truth.belongs_to(record))
+        if not any(record.number in one.text and "is gone" in one.text for one in here):
+            yield f"L1 {record.number} is gone, and no note says so"
 
 
 def _work_order(

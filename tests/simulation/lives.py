@@ -12,19 +12,23 @@ from typing import Any
 
 from mappings.decisions import Policy
 from mappings.model import System
-from state.store import StateError, Store
+from state.store import StateError
 from syncd import logs
+from syncd.catch_up import ORDER
 from syncd.daemon import answer_requests, once_with, take_in, tell_drained
 from syncd.intake import FEEDS
+from syncd.sweeping import first_sweep, sweep_up
 from syncd.wiring import App, Figures, assemble
 from tests.simulation.engine import START, Died, Group, Hub, Workers
 from tests.simulation.faults import Faults
 from tests.simulation.memory import Memory
 from tests.simulation.network import PAUSE_S, Network
 from tests.simulation.ports import Port
+from tests.simulation.shelf import opened
 
 POLL_S = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 45.0}
 GATE_S = 40.0
+SWEEP_S = 240.0
 IDLE_S = 90.0
 WORKERS = 3
 LEASE_S = 60.0
@@ -77,7 +81,7 @@ class Life:
         self.trail: list[str] | None = None
         """The points passed, where somebody wants to know them."""
         self.group = Group(machine.hub, self._gone)
-        self._store = Store(machine.url, machine.clock, name)
+        self._store = opened(machine.url, machine.clock)
         self.memory = Memory(self._store, machine.faults, self.point, self._told)
         self.memory.listeners.append(self._stepped)
         self.workers = Workers(machine.hub, self.group)
@@ -97,6 +101,7 @@ class Life:
             lease_s=LEASE_S,
             drain_timeout_s=20,
             longest_pause_s=60,
+            sweep_every_s=SWEEP_S,
         )
         return assemble(
             self.ports[System.ORDER_MANAGEMENT],  # type: ignore[arg-type] - a port speaks both protocols
@@ -170,14 +175,26 @@ class Life:
         for system in FEEDS:
             self.group.spawn(lambda system=system: self._every(POLL_S[system], lambda: self._intake(system)))
         self.group.spawn(lambda: self._every(GATE_S, self._gate))
+        self.group.spawn(self._sweep)
         self.group.spawn(self._deliver)
 
     def _intake(self, system: System) -> None:
+        while not self.app.catch_up.is_turn_of(system):
+            self.machine.hub.sleep(2.0)
         if take_in(self.app, system, lambda: self.stopping):
             self._wake()
 
     def _gate(self) -> None:
-        if answer_requests(self.app):
+        if self.app.turns.take("gate") and answer_requests(self.app):
+            self._wake()
+
+    def _sweep(self) -> None:
+        first = first_sweep(self.app, self.machine.clock()) - self.machine.clock()
+        self.machine.hub.sleep(max(0.0, first.total_seconds()))
+        self._every(SWEEP_S, self._sweep_once)
+
+    def _sweep_once(self) -> None:
+        if sweep_up(self.app, lambda: self.stopping):
             self._wake()
 
     def _wake(self) -> None:
@@ -212,6 +229,22 @@ class Life:
             self.machine.tell(self.name, f"{lane}: {error}")
         except Exception as error:  # noqa: BLE001 - told as a defect, never swallowed
             self.machine.defect(f"{self.name} {lane}", error)
+
+    # -- by hand, lane after lane ----------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        self.app.recover()
+
+    def cycle(self) -> None:
+        """One turn of each lane, in the order in which a start takes them. Raises `Died` where the life ends."""
+        for system in ORDER:
+            take_in(self.app, system, lambda: False)
+        answer_requests(self.app)
+        self.app.delivery.drain(lambda: False)
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing waits: no effect, no catch-up."""
+        return self._store.next_due() is None and not self._store.catching_up()
 
     # -- a one-shot verb beside it ---------------------------------------------------------------------------------
 

@@ -23,10 +23,10 @@ PAUSE_S = 80.0
 """How long a process may stand still between its last check and its request."""
 LAG_S = 30.0
 """How late an index may be."""
-SETTLE_S = 245.0
-"""LATEST + PAUSE + LAG, and a little more: when a look after a doubtful write is believed."""
 COMMIT_S = 55.0
 """How long a transaction of the server may take; the overlap is a little more."""
+SETTLE_S = 300.0
+"""LATEST + PAUSE + COMMIT + LAG, and a little more: when a look after a doubtful write is believed."""
 OVERLAP_S = 60.0
 
 

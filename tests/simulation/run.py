@@ -7,8 +7,6 @@ for the shortest plan that still breaks the same promise.
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ from random import Random
 from typing import Any
 
 from mappings.model import Kind, System
-from state.store import Baseline, Identity, Store, create_or_migrate
+from state.store import Baseline, Identity
 from syncd import logs
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
@@ -26,6 +24,7 @@ from tests.simulation.lives import Life, Machine, Variant, as_built
 from tests.simulation.network import LAG_S, Network
 from tests.simulation.rules import policy
 from tests.simulation.server import Server
+from tests.simulation.shelf import new_state, opened, place
 from tests.simulation.truth import Truth
 from tests.simulation.users import ACTS, Users
 
@@ -84,21 +83,16 @@ class Result:
         return "\n".join(lines)
 
 
-def simulate(plan: Plan, variant: Variant = as_built, *, folder: Path | None = None) -> Result:
-    """Runs one plan in a folder of its own."""
-    base = folder or (Path("/dev/shm") if Path("/dev/shm").is_dir() else None)
-    place = Path(tempfile.mkdtemp(prefix="syncd-sim-", dir=base))
-    try:
-        with logs.captured() as events:
-            return Simulation(plan, place, variant, events).run()
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+def simulate(plan: Plan, variant: Variant = as_built) -> Result:
+    """Runs one plan."""
+    with logs.captured() as events:
+        return Simulation(plan, place(), variant, events).run()
 
 
 class Simulation:
     """One run. `hub`, servers, networks and users are made from the seed alone."""
 
-    def __init__(self, plan: Plan, place: Path, variant: Variant, events: list[dict[str, Any]]) -> None:
+    def __init__(self, plan: Plan, folder: Path, variant: Variant, events: list[dict[str, Any]]) -> None:
         self.plan = plan
         self.events = events
         self.hub = Hub()
@@ -123,16 +117,14 @@ class Simulation:
             orders=plan.orders,
             without=plan.without,
         )
-        path = place / "syncd.db"
-        self.machine = self._machine(f"sqlite:///{path}", variant)
+        path = folder / "syncd.db"
+        self.machine = self._machine(new_state(path), variant)
         self.watch = Watch(self.truth, str(path), lambda: self.hub.now)
         self._listen()
         self.lives: list[Life] = []
         self.daemon: Life | None = None
 
     def _machine(self, url: str, variant: Variant) -> Machine:
-        create_or_migrate(url)
-        self.hub.run_until(0.0)
         return Machine(
             hub=self.hub,
             networks=self.networks,
@@ -245,7 +237,7 @@ class Simulation:
         for server in (self.om, self.fsm):
             server.lag = self._lag
         self.machine.baseline = self.truth.baseline = self.om.stamp()
-        store = Store(self.machine.url, self.machine.clock)
+        store = opened(self.machine.url, self.machine.clock)
         identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
         store.initialise(Baseline(self.machine.baseline, self.machine.clock()), identities, {})
         store.close()
@@ -347,15 +339,12 @@ class Simulation:
 
     def _operator(self) -> None:
         """A person lets go on whatever is parked."""
-        store = Store(self.machine.url, self.machine.clock)
-        try:
-            with store.history() as history:
-                parked = [one.effect.key for one in history.parked()]
-            with store.deciding() as tx:
-                for key in parked:
-                    tx.retry(key)
-        finally:
-            store.close()
+        store = opened(self.machine.url, self.machine.clock)
+        with store.history() as history:
+            parked = [one.effect.key for one in history.parked()]
+        with store.deciding() as tx:
+            for key in parked:
+                tx.retry(key)
 
     def _demand(self) -> None:
         if self._stopped():
