@@ -46,10 +46,10 @@ lint: $(DEV) ## ruff, mypy, import contracts
 unit: $(DEV) ## unit, contract and tidy tests; the rules with branch coverage
 	$(BIN)/coverage run -m pytest -q tests/unit/mappings
 	$(BIN)/coverage report
-	$(BIN)/pytest -q -n 2 tests --ignore tests/e2e --ignore tests/unit/mappings
+	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/e2e --ignore tests/unit/mappings
 
 e2e: $(DEV) ## the real processes against the sandbox, from the sources
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e
 
 wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests against it
 	./tests/wheel.sh

@@ -140,6 +140,7 @@ class TestMoves:
             "doubtful": settled(InDoubt("timeout", 0)),
             "refused": settled(Parked("no")),
             "lost": lambda _: store.lose("worker-1", {}),
+            "forgotten": lambda _: store.begin_catch_up(),
             "retried": retried,
             "dropped": dropped,
             "wanted_again": lambda _: intend(make.effect("a")),
