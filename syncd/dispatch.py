@@ -363,7 +363,10 @@ def _unless_send(claim: Claim, verdict: Verdict) -> Performed | None:
     if verdict.next is Next.SEND:
         return None
     if verdict.next is Next.WAIT:
-        wait = InDoubt(verdict.reason, DEFER_S) if claim.probing else NotSent(verdict.reason, DEFER_S)
+        pause = min(
+            DEFER_S, _backoff(claim.attempt)
+        )  # a revision is over in seconds, a hold may last for weeks
+        wait = InDoubt(verdict.reason, pause) if claim.probing else NotSent(verdict.reason, pause)
         return Performed(claim, wait)
     refusal = verdict.reason if verdict.next is Next.REFUSE else ""
     return Performed(claim, Overtaken(verdict.reason), refusal=refusal)
