@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, exists, func, or_, select, update
 
+from mappings.effects import EffectKind
 from mappings.model import EffectStatus, System
 from state import outbox, schema
 from state.types import Claim
@@ -104,6 +105,17 @@ _TAKE = (
 )
 _IN_FLIGHT_ROWS = select(_O.c.id, _O.c.kind, _O.c.system).where(_O.c.status == _IN_FLIGHT)
 _EXPIRED = _IN_FLIGHT_ROWS.where(_O.c.lease_until <= bindparam("now")).with_for_update(skip_locked=True)
+_SETTLE_ANEW = (
+    update(_O)
+    .where(
+        _O.c.status == _IN_DOUBT,
+        _O.c.system == bindparam("of"),
+        _O.c.last_sent_at.is_not(None),
+        _O.c.kind != EffectKind.CREATE_WORK_ORDER.value,  # its id is ours: it may be looked for at any time
+        or_(_O.c.not_before.is_(None), _O.c.not_before < bindparam("settled", type_=schema.Instant)),
+    )
+    .values(not_before=bindparam("settled", type_=schema.Instant))
+)
 _FROM_THE_FUTURE = (
     select(_O.c.id, _O.c.moved_at, _O.c.not_before, _O.c.lease_until)
     .where(_is_open(_O), _O.c.moved_at > bindparam("now"))
@@ -163,7 +175,14 @@ def _start_again(connection: Connection, now: datetime) -> None:
 
 
 def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, float], now: datetime) -> int:
-    """Everything in flight of owners that are gone goes into doubt; how many that were."""
+    """Everything in flight of owners that are gone goes into doubt; how many that were.
+
+    What was in doubt already settles anew: the clock may have been set while nobody ran, and only time that a process has
+    counted itself is sure to have passed.
+    """
+    for system, seconds in sorted(settle_s.items()):
+        values = {"of": system.value, "settled": now + timedelta(seconds=seconds)}
+        connection.execute(_SETTLE_ANEW, values)
     theirs = _IN_FLIGHT_ROWS.where(_O.c.owner.startswith(owner_prefix, autoescape=True)).with_for_update()
     rows = list(connection.execute(theirs))
     outbox.lose(connection, rows, settle_s, max(settle_s.values(), default=0.0), now)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -35,3 +36,21 @@ class SystemClock:
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         return stop.wait(seconds)
+
+
+class SteadyClock:
+    """The hour as it was at the start of the process, and what has passed since.
+
+    A clock that is set forward would otherwise end every wait at once: a look at a write in doubt would be believed while
+    that write may still be executed, and a lease would end in the hands of its worker.
+    """
+
+    def __init__(
+        self, start: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._start = start()
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._monotonic() - self._began)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from connectors.auth import Auth, Basic, OAuth
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
@@ -21,6 +21,7 @@ from mappings.model import Kind, System
 from mappings.ponr import Mode
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
 from syncd.catch_up import CatchUp
+from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config, Secret, SystemSection
 from syncd.creates import Tactic
 from syncd.delivery import Delivery, Wait, wait_for_workers
@@ -82,10 +83,6 @@ DAEMON_OWNER = "run:"
 """Prefix of the owner of a daemon's claims; one-shot verbs have their own, so that a start does not take theirs."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def new_run() -> str:
     """A name for this process in logs, ledger and claims."""
     return uuid.uuid4().hex[:8]
@@ -93,9 +90,11 @@ def new_run() -> str:
 
 def build(config: Config, log: Log, *, run: str, owner_prefix: str) -> App:
     """Raises `NotReady`, or a `StateError`; sends nothing yet."""
-    store = Store(config.state.connect_url(), _now, run)
+    clock = SteadyClock(SystemClock().now)
+    store = Store(config.state.connect_url(), clock.now, run)
     try:
-        return _assemble(config, log, store, f"{owner_prefix}{run}", _baseline(store, config, log))
+        baseline = _baseline(store, config, log)
+        return _assemble(config, log, store, f"{owner_prefix}{run}", baseline, now=clock.now)
     except BaseException:
         store.close()
         raise
@@ -113,7 +112,9 @@ def _baseline(store: Store, config: Config, log: Log) -> Baseline:
     return baseline
 
 
-def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Baseline) -> App:
+def _assemble(
+    config: Config, log: Log, store: Store, owner: str, baseline: Baseline, *, now: Callable[[], datetime]
+) -> App:
     om, fsm = connect(config)
     policy = policy_of(config)
     figures = Figures(
@@ -142,6 +143,7 @@ def _assemble(config: Config, log: Log, store: Store, owner: str, baseline: Base
         owner=owner,
         baseline=baseline.at,
         named=identities_of(config),
+        now=now,
     )
 
 
@@ -176,7 +178,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     owner: str,
     baseline: datetime,
     named: Mapping[System, Identity] | None = None,
-    now: Callable[[], datetime] = _now,
+    now: Callable[[], datetime],
     monotonic: Callable[[], float] = time.monotonic,
     wait: Wait = wait_for_workers,
 ) -> App:
@@ -336,9 +338,10 @@ def initialise(config: Config, from_: datetime | None, history: timedelta | None
     at = from_ or now
     url = config.state.connect_url()
     create_or_migrate(url)
-    store = Store(url, _now)
+    clock = SystemClock()
+    store = Store(url, clock.now)
     try:
-        baseline = Baseline(at, _now())
+        baseline = Baseline(at, clock.now())
         begin = {} if history is None else {kind.value: at - history for kind in _kinds()}
         store.initialise(baseline, identities_of(config), begin)
     finally:

@@ -1,0 +1,41 @@
+"""A clock that was set while nobody ran ends no wait: what was in doubt settles anew at the next start."""
+
+from __future__ import annotations
+
+from mappings.effects import EffectKind
+from mappings.model import System
+from state.store import InDoubt
+
+SETTLE = {System.FIELD_SERVICE: 90, System.ORDER_MANAGEMENT: 90}
+
+
+def _doubt(store, key):
+    (claim,) = [one for one in store.claim("run:1", 10, 60) if one.effect.key == key]
+    with store.deciding() as tx:
+        tx.settle(claim, InDoubt("no answer", 90))
+
+
+def test_a_doubt_that_outlives_its_process_settles_anew(store, clock, make, intend):
+    intend(make.effect("a"))
+    _doubt(store, "a")
+    clock.move(3600)
+
+    store.lose("run:", SETTLE)
+    assert store.claim("run:2", 10, 60) == ()
+    clock.move(90)
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+
+
+def test_a_create_may_be_looked_for_at_once(store, clock, make, intend):
+    intend(make.effect("c", kind=EffectKind.CREATE_WORK_ORDER))
+    _doubt(store, "c")
+    clock.move(3600)
+
+    store.lose("run:", SETTLE)
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["c"]
+
+
+def test_what_was_never_sent_waits_for_nothing(store, make, intend):
+    intend(make.effect("a"))
+    store.lose("run:", SETTLE)
+    assert [claim.effect.key for claim in store.claim("run:2", 10, 60)] == ["a"]
