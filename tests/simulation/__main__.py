@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from tests.simulation.faults import ALL
-from tests.simulation.run import Plan, Result, simulate
+from tests.simulation.run import one_seed
 from tests.simulation.shrink import shorter
 
 ENOUGH = 50
@@ -29,7 +29,7 @@ def main() -> int:
     totals: Counter[str] = Counter()
     broken = 0
     with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(_one, seeds):
+        for result in pool.map(one_seed, seeds):
             fired.update(result.fired)
             totals.update({name: int(value * 1000) for name, value in result.figures.items()})
             if not result.ok:
@@ -41,13 +41,6 @@ def main() -> int:
     if silent and len(seeds) >= ENOUGH:
         _say(f"these faults never fired: {', '.join(silent)}")
     return 1 if broken or (silent and len(seeds) >= ENOUGH) else 0
-
-
-def _one(seed: int) -> Result:
-    result = simulate(Plan(seed))
-    if result.ok:
-        result.story = []
-    return result
 
 
 def _report(seeds: int, broken: int, fired: Counter[str], totals: Counter[str], seconds: float) -> None:

@@ -27,6 +27,7 @@ class Task:
 
     def __init__(self, hub: Hub, run: Callable[[], None], group: Group) -> None:
         self._hub = hub
+        self.serial = hub.next_serial()
         self._turn = 0
         self.group = group
         self.greenlet = greenlet(lambda: self._live(run), hub.home)
@@ -81,6 +82,10 @@ class Group:
         task.wake()
         return task
 
+    def has_current(self) -> bool:
+        """Whether the code that asks runs in a task of this process."""
+        return any(task.greenlet is getcurrent() for task in self.tasks)
+
     def end(self) -> None:
         """Every task ends where it stands. Safe to call from one of them, which then ends by itself."""
         if not self.alive:
@@ -99,6 +104,11 @@ class Hub:
         self.home = getcurrent()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._serial = 0
+
+    def next_serial(self) -> int:
+        self._serial += 1
+        return self._serial
 
     def instant(self) -> datetime:
         return START + timedelta(seconds=self.now)

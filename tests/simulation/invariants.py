@@ -19,7 +19,7 @@ from mappings.model import Kind, Record, System
 from mappings.notes import is_ours, markers
 from tests.simulation import field_service as fs
 from tests.simulation.lives import Life
-from tests.simulation.network import LAG_S, OVERLAP_S, Network, Request
+from tests.simulation.network import LAG_S, OVERLAP_S, PAUSE_S, Network, Request
 from tests.simulation.ports import US, id_of_task
 from tests.simulation.rules import ASKED, CARRIED, MARKER, NOTE_LIMIT, PLAN
 from tests.simulation.server import Key, Server
@@ -52,6 +52,7 @@ class Watch:
         self._state = sqlite3.connect(path, isolation_level=None)
         self._commits = 0
         self._watermarks: dict[str, tuple[str, str]] = {}
+        self._passed: dict[str, str] = {}
         self._versions: dict[tuple[str, str], int] = {}
         self._decided_at: dict[str, float] = {}
         self.created: dict[str, float] = {}
@@ -95,6 +96,22 @@ class Watch:
         known_by = self._decided_at.get(id, 0.0) - LAG_S - OVERLAP_S
         self._check_closed(id, looked, request.sent_at, known_by, "the close is sent")
 
+    def amending(self, life: Life, request: Request) -> None:
+        """S7 at the send: PONR was read in the step that sends."""
+        method, id, *told = request.what
+        if method != "update" or not {one.partition("=")[0] for one in told} & CARRIED.keys():
+            return
+        work_order = self.truth.fsm.get(Kind.WORK_ORDER, id)
+        subject = self.truth.subject_of(work_order) if work_order is not None else None
+        line = self.truth.line(subject) if subject is not None else None
+        if subject is None or line is None:
+            return
+        looked = life.ports[System.ORDER_MANAGEMENT].read_at.get(
+            (id_of_task(), subject.id), request.sent_at - PAUSE_S - 20
+        )
+        if self.truth.behind_ponr_throughout(line.id, looked, request.sent_at):
+            self.broken("S7", f"an update of {id[:8]} leaves behind the PONR of {line.number}")
+
     # -- what a state commits --------------------------------------------------------------------------------------
 
     def stepped(self, life: Life, step: str, what: Any) -> None:
@@ -134,14 +151,33 @@ class Watch:
 
     def committed(self, _life: Life, _name: str) -> None:
         """S5 at each commit, S3 and the versions now and then."""
-        for feed, stamp, id in self._state.execute("SELECT feed, stamp, id FROM watermarks"):
+        rows = self._state.execute("SELECT feed, stamp, id, passed_until FROM watermarks").fetchall()
+        for feed, stamp, id, passed_until in rows:
             before = self._watermarks.get(feed, ("", ""))
             if (stamp, id) < before:
                 self.broken("S5", f"the watermark of {feed} goes back from {before[0]} to {stamp}")
             self._watermarks[feed] = (stamp, id)
+            if passed_until is not None and passed_until > self._passed.get(feed, ""):
+                self._passed[feed] = passed_until
+                self._check_passed(Kind(feed), datetime.fromisoformat(passed_until))
         self._commits += 1
         if self._commits % EVERY == 0:
             self.compare()
+
+    def _check_passed(self, kind: Kind, until: datetime) -> None:
+        """S3: a whole pass that began at an instant has seen every row as it was committed before that."""
+        server = self._server(kind)
+        stored = dict(
+            self._state.execute("SELECT id, version FROM snapshots WHERE kind = ?", (kind.value,)).fetchall()
+        )
+        quarantined = {id for (id,) in self._state.execute("SELECT id FROM quarantine")}
+        began = server.seconds(until)
+        for row in server.rows(kind):
+            key = (kind, row.id)
+            if key in server.hidden or row.id in quarantined or server.past[key][-1].at >= began:
+                continue
+            if stored.get(row.id, -1) < row.version:
+                self.broken("S3", f"a whole pass over {kind} has not seen {row.number} version {row.version}")
 
     def compare(self) -> None:
         """S3: below (watermark - overlap) every row has its durable effect. S5: stored versions never go back."""
@@ -214,8 +250,7 @@ class Watch:
         return False
 
     def _amended(self, before: Record, after: Record) -> None:
-        owner = self.truth.belongs_to(after)
-        subject = next((one for one in self.truth.subjects() if one.id == owner), None)
+        subject = self.truth.subject_of(after)
         if subject is None:
             return
         for target in CARRIED:

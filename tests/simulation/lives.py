@@ -15,6 +15,7 @@ from mappings.model import System
 from state.store import StateError
 from syncd import logs
 from syncd.catch_up import ORDER
+from syncd.clock import SteadyClock
 from syncd.daemon import answer_requests, once_with, take_in, tell_drained
 from syncd.intake import FEEDS
 from syncd.sweeping import first_sweep, sweep_up
@@ -24,7 +25,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.memory import Memory
 from tests.simulation.network import PAUSE_S, Network
 from tests.simulation.ports import Port
-from tests.simulation.shelf import opened
+from tests.simulation.shelf import give_back, opened
 
 POLL_S = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 45.0}
 GATE_S = 40.0
@@ -81,7 +82,8 @@ class Life:
         self.trail: list[str] | None = None
         """The points passed, where somebody wants to know them."""
         self.group = Group(machine.hub, self._gone)
-        self._store = opened(machine.url, machine.clock)
+        self._clock = SteadyClock(machine.clock, lambda: machine.hub.now)
+        self._store = opened(machine.url, self._clock.now)
         self.memory = Memory(self._store, machine.faults, self.point, self._told)
         self.memory.listeners.append(self._stepped)
         self.workers = Workers(machine.hub, self.group)
@@ -113,7 +115,7 @@ class Life:
             log=logs.get(),
             owner=f"{prefix}{self.name}",
             baseline=machine.baseline,
-            now=machine.clock,
+            now=self._clock.now,
             monotonic=lambda: machine.hub.now,
             wait=self.workers.wait,
         )
@@ -152,7 +154,7 @@ class Life:
             self.group.end()
 
     def _gone(self) -> None:
-        self._store.close()
+        give_back(self._store)
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
@@ -189,7 +191,7 @@ class Life:
             self._wake()
 
     def _sweep(self) -> None:
-        first = first_sweep(self.app, self.machine.clock()) - self.machine.clock()
+        first = first_sweep(self.app, self._clock.now()) - self._clock.now()
         self.machine.hub.sleep(max(0.0, first.total_seconds()))
         self._every(SWEEP_S, self._sweep_once)
 
@@ -219,7 +221,7 @@ class Life:
         due = self._store.next_due()
         if due is None:
             return IDLE_S
-        return min(IDLE_S, max(1.0, (due - self.machine.clock()).total_seconds()))
+        return min(IDLE_S, max(1.0, (due - self._clock.now()).total_seconds()))
 
     def _safely(self, lane: str, turn: Callable[[], object]) -> None:
         """As the broad excepts of the daemon; but anything except a failing state is a defect."""

@@ -27,7 +27,7 @@ COMMIT_S = 55.0
 """How long a transaction of the server may take; the overlap is a little more."""
 SETTLE_S = 300.0
 """LATEST + PAUSE + COMMIT + LAG, and a little more: when a look after a doubtful write is believed."""
-OVERLAP_S = 60.0
+OVERLAP_S = 56.0
 
 
 @dataclass(eq=False, slots=True)

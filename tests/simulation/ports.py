@@ -25,7 +25,8 @@ Point = Callable[[str], None]
 
 
 def id_of_task() -> int:
-    return id(getcurrent())
+    task = getattr(getcurrent(), "task", None)
+    return task.serial if task is not None else 0
 
 
 class Port:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,10 +22,10 @@ from tests.simulation.engine import Hub
 from tests.simulation.faults import ALL, Faults
 from tests.simulation.invariants import Violation, Watch, final
 from tests.simulation.lives import Life, Machine, Variant, as_built
-from tests.simulation.network import LAG_S, Network
+from tests.simulation.network import LAG_S, Network, Request
 from tests.simulation.rules import policy
 from tests.simulation.server import Server
-from tests.simulation.shelf import new_state, opened, place
+from tests.simulation.shelf import give_back, new_state, opened, place
 from tests.simulation.truth import Truth
 from tests.simulation.users import ACTS, Users
 
@@ -89,6 +90,14 @@ def simulate(plan: Plan, variant: Variant = as_built) -> Result:
         return Simulation(plan, place(), variant, events).run()
 
 
+def one_seed(seed: int) -> Result:
+    """A run as long runs want it: without the story of what went well."""
+    result = simulate(Plan(seed))
+    if result.ok:
+        result.story = []
+    return result
+
+
 class Simulation:
     """One run. `hub`, servers, networks and users are made from the seed alone."""
 
@@ -150,7 +159,8 @@ class Simulation:
             network.sending.append(
                 lambda net, request: self.tell(net.server.name, f"{request.method} {_short(request.what)}")
             )
-        self.networks[OM].sending.append(lambda _, request: self._closing(request))
+        self.networks[OM].sending.append(lambda _, request: self._of_living(watch.closing, request))
+        self.networks[FSM].sending.append(lambda _, request: self._of_living(watch.amending, request))
         self.machine.committed.append(watch.committed)
         self.machine.stepped.append(watch.stepped)
 
@@ -172,10 +182,11 @@ class Simulation:
     def _defect(self, where: str, error: BaseException) -> None:
         self.watch.broken("S13", f"{where} fails with {type(error).__name__}: {error}")
 
-    def _closing(self, request: Any) -> None:
+    def _of_living(self, check: Callable[[Life, Request], None], request: Request) -> None:
+        """The life that sends: the one of whose tasks this is."""
         for life in self.lives:
-            if life.group.alive:
-                self.watch.closing(life, request)
+            if life.group.alive and life.group.has_current():
+                check(life, request)
 
     def _lag(self) -> float:
         return self.faults.random("index_lag").uniform(1, LAG_S) if self.faults.hit("index_lag") else 0.5
@@ -240,7 +251,7 @@ class Simulation:
         store = opened(self.machine.url, self.machine.clock)
         identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
         store.initialise(Baseline(self.machine.baseline, self.machine.clock()), identities, {})
-        store.close()
+        give_back(store)
 
     def _next_act(self, end: float) -> None:
         self.users.act()
@@ -345,6 +356,7 @@ class Simulation:
         with store.deciding() as tx:
             for key in parked:
                 tx.retry(key)
+        give_back(store)
 
     def _demand(self) -> None:
         if self._stopped():

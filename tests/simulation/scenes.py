@@ -26,7 +26,7 @@ from tests.simulation.lives import Life, Machine
 from tests.simulation.network import SETTLE_S, Network
 from tests.simulation.rules import ASKED, MARKER, policy
 from tests.simulation.server import Server, new, to
-from tests.simulation.shelf import new_state, opened, put_away
+from tests.simulation.shelf import give_back, new_state, opened, put_away
 
 STEP_S = 90.0
 """Between two cycles: longer than the search lag, so that the gate may answer."""
@@ -189,7 +189,7 @@ class Stage:
         store = opened(url, world.hub.instant)
         identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
         store.initialise(Baseline(world.om.stamp(), world.hub.instant()), identities, {})
-        store.close()
+        give_back(store)
 
     def close(self) -> None:
         for name in ("before.db", "playing.db"):
@@ -279,7 +279,9 @@ class Stage:
         faults = Faults(0, frozenset())
         servers = {System.ORDER_MANAGEMENT: world.om, System.FIELD_SERVICE: world.fsm}
         url = f"sqlite:///{place}"
-        baseline = opened(url, world.hub.instant).baseline()
+        store = opened(url, world.hub.instant)
+        baseline = store.baseline()
+        give_back(store)
         assert baseline is not None
         yield Machine(
             hub=world.hub,
@@ -298,7 +300,7 @@ class Stage:
     def _played(self, world: World, place: Path, trail: list[str], deaths: list[str]) -> Played:
         store = opened(f"sqlite:///{place}", world.hub.instant)
         summary = store.summary()
-        store.close()
+        give_back(store)
         waiting = sum(
             count
             for (_, status), count in summary.effects.items()

@@ -23,6 +23,7 @@ class _Kept:
     """One store, and the clock of whoever has it now."""
 
     def __init__(self, url: str, now: Clock) -> None:
+        self.url = url
         self.now = now
         self.store = Store(url, self._instant, "simulated")
 
@@ -30,22 +31,29 @@ class _Kept:
         return self.now()
 
 
-_shelf: dict[str, _Kept] = {}
+_shelf: dict[str, list[_Kept]] = {}
+_lent: dict[int, _Kept] = {}
 
 
 def opened(url: str, now: Clock) -> Store:
-    """The store of a place, with this clock from now on."""
-    kept = _shelf.get(url)
-    if kept is None:
-        kept = _shelf[url] = _Kept(url, now)
+    """A store of a place that nobody else has now, with this clock."""
+    free = _shelf.setdefault(url, [])
+    kept = free.pop() if free else _Kept(url, now)
     kept.now = now
+    _lent[id(kept.store)] = kept
     return kept.store
+
+
+def give_back(store: Store) -> None:
+    """Closes its connections, and keeps it for the next."""
+    store.close()
+    kept = _lent.pop(id(store))
+    _shelf[kept.url].append(kept)
 
 
 def put_away(url: str) -> None:
     """Nobody opens this place again."""
-    kept = _shelf.pop(url, None)
-    if kept is not None:
+    for kept in _shelf.pop(url, ()):
         kept.store.close()
 
 

@@ -102,6 +102,11 @@ class Truth:
         ours = parse_correlation(work_order.get("correlation_id"))
         return ours.domain_order if ours else work_order.get("initiated_from")
 
+    def subject_of(self, work_order: Record) -> Record | None:
+        owner = self.belongs_to(work_order)
+        found = (self.om.get(kind, owner) for kind in SUBJECTS)
+        return next((one for one in found if one is not None), None)
+
     def made(self) -> Iterator[tuple[str, list[Past]]]:
         """Every work order that ever was, with its past."""
         for (kind, id), past in self.fsm.past.items():
@@ -150,6 +155,13 @@ class Truth:
             return False
         past = self.om.past.get((Kind.ORDER_LINE, line.id), [])
         return any(one.record is not None and one.record.is_true("ponr") for one in past)
+
+    def behind_ponr_throughout(self, line: str, begin: float, end: float) -> bool:
+        """Whether everybody who read the line between two instants saw it behind its PONR."""
+        key = (Kind.ORDER_LINE, line)
+        seen = [self.om.at(key, begin)]
+        seen += [past.record for past in self.om.past.get(key, ()) if begin < past.at <= end]
+        return all(one is not None and one.is_true("ponr") for one in seen)
 
     def said_before_ponr(self, subject: Record, target: str, value: str) -> bool:
         """Whether the source of a field ever had this value while the line was not behind its PONR."""
