@@ -10,7 +10,7 @@ import sys
 import pytest
 
 LIFE = """
-import signal, sys, threading
+import os, signal, sys, threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 from mappings.model import System
@@ -22,7 +22,7 @@ logs.configure(format="json")
 case, never = sys.argv[1], threading.Event()
 
 def say(text):
-    print(text, flush=True)
+    os.write(1, text.encode() + b"\\n")  # whole lines, though several threads may speak
 
 def feed(kind):
     if case == "feed hangs":
