@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from syncd import exits
 from syncd.cli.common import verb
 
+if TYPE_CHECKING:
+    from syncd.sandbox.dialect import Names
+
 PORT = click.IntRange(0, 65_535)
 COUNT = click.IntRange(0, 1_000_000)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @verb("syncd sandbox --om-port 8001 --fsm-port 8002", exits.OK, exits.FAILED)
@@ -24,19 +29,25 @@ COUNT = click.IntRange(0, 1_000_000)
 @click.option("--shared", is_flag=True, help="One instance behind both ports.")
 @click.option("--seed", type=COUNT, default=1, show_default=True, metavar="N", help="Of ids and demo data.")
 @click.option("--history", type=COUNT, default=0, metavar="N", help="Old domain orders to begin with.")
+@click.option("--latency-ms", type=COUNT, default=0, metavar="N", help="Delay of every answer.")
 @click.option(
-    "--latency", type=COUNT, default=0, metavar="MS", help="Delay of every answer, in milliseconds."
-)
-@click.option(
-    "--decomposition-delay",
+    "--decomposition-delay-ms",
     type=COUNT,
     default=300,
     show_default=True,
-    metavar="MS",
-    help="Between approval and domain orders, in milliseconds.",
+    metavar="N",
+    help="Between approval and domain orders.",
 )
 @click.option("--qualification", is_flag=True, help="Work orders wait for qualification.")
 @click.option("--naive", is_flag=True, help="Order management refuses nothing by itself.")
+@click.option(
+    "--dialect",
+    type=FILE,
+    help="JSON: other names of tables, columns, states and labels than the usual ones.",
+)
+@click.option("--password", default="sandbox", show_default=True, help="Of every simulated user.")
+@click.option("--tls-cert", type=FILE, help="Certificate: both ports speak TLS.")
+@click.option("--tls-key", type=FILE, help="Key of the certificate.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path), help="Also write the JSON announcement to this file."
 )
@@ -48,10 +59,14 @@ def command(
     shared: bool,
     seed: int,
     history: int,
-    latency: int,
-    decomposition_delay: int,
+    latency_ms: int,
+    decomposition_delay_ms: int,
     qualification: bool,
     naive: bool,
+    dialect: Path | None,
+    password: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     ready_file: Path | None,
     as_json: bool,
 ) -> int:
@@ -60,7 +75,10 @@ def command(
     Both speak the Table API over HTTP, as strictly as the real ones. The control API places, approves and cancels
     orders and works tasks. Nothing is kept: each start is a new world, the same for the same seed.
     """
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
     try:
+        from syncd.sandbox.dialect import Names
         from syncd.sandbox.server import SandboxOptions, run_sandbox
     except ImportError as error:
         raise click.ClickException(
@@ -73,14 +91,25 @@ def command(
         shared=shared,
         seed=seed,
         history=history,
-        latency_ms=latency,
-        decomposition_delay_ms=decomposition_delay,
+        latency_ms=latency_ms,
+        decomposition_delay_ms=decomposition_delay_ms,
         qualification=qualification,
         enforcing=not naive,
+        names=Names() if dialect is None else _names(Names, dialect),
+        password=password,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         ready_file=ready_file,
     )
     run_sandbox(options, _announce_json if as_json else _announce)
     return exits.OK
+
+
+def _names(names: type[Names], file: Path) -> Names:
+    try:
+        return names(**json.loads(file.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(f"--dialect {file}: {error}") from error
 
 
 def _announce_json(found: dict[str, str]) -> None:

@@ -79,7 +79,8 @@ class Playground:
 
     def start_sandbox(self, *options: str) -> Sandbox:
         """Starts both servers on free ports and writes a config that names them."""
-        process = self._spawn("sandbox", [sys.executable, "-m", "syncd.sandbox", *options], piped=True)
+        command = [sys.executable, "-m", "syncd", "sandbox", "--json", *options]
+        process = self._spawn("sandbox", command, piped=True)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:

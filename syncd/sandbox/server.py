@@ -1,7 +1,6 @@
 """Runs the sandbox: two servers on loopback in one process, one event loop, one world.
 
-Called by `python -m syncd.sandbox` and by the command `syncd sandbox`. `running_sandbox` runs it in a thread, for tests
-and for the demo.
+Called by the command `syncd sandbox`. `running_sandbox` runs it in a thread, for tests.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,8 +33,8 @@ _TICK_S = 0.02
 class SandboxOptions:
     """How to run it. Port 0 takes a free one; `history` is the number of old domain orders.
 
-    `states` maps table -> canonical state -> stored value, `names` say what else is called differently. With a certificate and key both ports speak TLS, for clients
-    that accept nothing else.
+    `states` maps table -> canonical state -> stored value, `names` say what else is called differently. With a certificate and
+    key both ports speak TLS, for clients that accept nothing else.
     """
 
     om_port: int = 0
@@ -199,16 +197,6 @@ def run_sandbox(options: SandboxOptions, announce: Announce) -> None:
         await sandbox.serve(ready)
 
     asyncio.run(run())
-
-
-def main(options: SandboxOptions) -> None:
-    """Runs it and prints one JSON line once both ports answer."""
-
-    def announce(description: dict[str, str]) -> None:
-        sys.stdout.write(orjson.dumps(description).decode() + "\n")
-        sys.stdout.flush()
-
-    run_sandbox(options, announce)
 
 
 @contextlib.contextmanager

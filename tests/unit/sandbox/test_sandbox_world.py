@@ -82,7 +82,9 @@ def test_the_process_announces_itself_serves_and_stops_on_request(tmp_path, clie
     command = [
         sys.executable,
         "-m",
-        "syncd.sandbox",
+        "syncd",
+        "sandbox",
+        "--json",
         "--ready-file",
         str(ready),
         "--history",

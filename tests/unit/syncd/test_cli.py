@@ -247,3 +247,14 @@ def test_an_unexpected_failure_is_one_line_unless_more_is_asked_for(capsys):
     )
     tell(ValueError("odd"), debug=True)
     assert len(capsys.readouterr().err.splitlines()) > 1
+
+
+def test_the_sandbox_says_what_is_wrong_with_its_options(run, tmp_path):
+    dialect = tmp_path / "dialect.json"
+    dialect.write_text('{"tabels": {}}')
+    code, _, err = run("sandbox", "--dialect", str(dialect))
+    assert code == exits.USAGE
+    assert "tabels" in err
+    code, _, err = run("sandbox", "--tls-cert", str(dialect))
+    assert code == exits.USAGE
+    assert "--tls-cert and --tls-key go together" in err
