@@ -68,3 +68,7 @@ class Unreadable(RemoteError):
 
 class FilterIgnored(Misconfigured):
     """The server returned rows that do not match the query: it does not know a term, and would return everything."""
+
+
+class Unsafe(Exception):
+    """A connector that may only read was asked to write: a defect of ours, so no lane catches it as a remote failure."""

@@ -25,9 +25,9 @@ import httpcore
 import httpx
 import orjson
 
-from connectors import strict_json
+from connectors import exchanges, strict_json
 from connectors.deadline import Deadline, DeadlineBackend
-from connectors.errors import Doubtful, Misconfigured, RemoteError, Unreachable
+from connectors.errors import Doubtful, Misconfigured, RemoteError, Unreachable, Unsafe
 from connectors.strict_json import BadJson
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs whole URLs, and with them query values
@@ -108,8 +108,12 @@ class Transport:
         ca_file: str | Path | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         on_request: Callable[[RequestSeen], None] | None = None,
+        read_only: bool = False,
     ) -> None:
+        """With `read_only` whatever is not a read by its method, or said to be none by its caller (a token is
+        asked for by POST), raises `Unsafe` before a byte of it leaves."""
         self.system = system
+        self._read_only = read_only
         self._base = _checked_origin(base_url, system)
         self._limits = limits
         self._tls = _tls_context(ca_file, system) if self._base.scheme == "https" else None
@@ -136,14 +140,18 @@ class Transport:
         executed, `Misconfigured` when TLS does not accept the server.
         """
         write = method not in _SAFE_METHODS if write is None else write
+        if self._read_only and write:
+            raise Unsafe(f"{method} {path}: this connector may only read")
         client, deadline = self._client()
+        record = exchanges.current()
+        named = {} if record is None else {exchanges.HEADER: record.next_id()}
         request = client.build_request(
             method,
             self._url(path),
             params=params,
             data=form,
             content=_body(json),
-            headers=_headers(headers, json),
+            headers={**_headers(headers, json), **named},
         )
         deadline.begin(self._limits.deadline_s)
         began = self._monotonic()
@@ -153,7 +161,10 @@ class Transport:
         except httpx.HTTPError as error:
             self._raise(error, method, path, write=write)
         finally:
-            self._report(method, path, reply, self._monotonic() - began)
+            seconds = self._monotonic() - began
+            if record is not None:
+                record.note(method, None if reply is None else reply.status, seconds)
+            self._report(method, path, reply, seconds)
         return reply
 
     def close(self) -> None:

@@ -54,10 +54,14 @@ def build_order_management(
     *,
     monotonic: Callable[[], float] = time.monotonic,
     on_request: Callable[[RequestSeen], None] | None = None,
+    read_only: bool = False,
 ) -> OrderManagement:
-    """The connector for a profile of Order Management. Sends nothing yet; raises `Misconfigured` for bad settings."""
+    """The connector for a profile of Order Management. Sends nothing yet; raises `Misconfigured` for bad settings.
+
+    With `read_only` it raises `Unsafe` instead of sending anything but a read.
+    """
     kind = _class_for(profile, System.ORDER_MANAGEMENT, ORDER_MANAGEMENT)
-    return _build(kind, profile, settings, monotonic, on_request)
+    return _build(kind, profile, settings, monotonic, on_request, read_only=read_only)
 
 
 def build_field_service(
@@ -66,10 +70,11 @@ def build_field_service(
     *,
     monotonic: Callable[[], float] = time.monotonic,
     on_request: Callable[[RequestSeen], None] | None = None,
+    read_only: bool = False,
 ) -> FieldService:
-    """The connector for a profile of Field Service. Sends nothing yet; raises `Misconfigured` for bad settings."""
+    """The connector for a profile of Field Service, as `build_order_management` makes that of the other side."""
     kind = _class_for(profile, System.FIELD_SERVICE, FIELD_SERVICE)
-    return _build(kind, profile, settings, monotonic, on_request)
+    return _build(kind, profile, settings, monotonic, on_request, read_only=read_only)
 
 
 def _class_for(profile: Profile, system: System, classes: Mapping[str, type[S]]) -> type[S]:
@@ -88,11 +93,13 @@ def _build(
     settings: ConnectionSettings,
     monotonic: Callable[[], float],
     on_request: Callable[[RequestSeen], None] | None,
+    *,
+    read_only: bool,
 ) -> S:
     return kind(
         settings.id,
         profile,
-        _table_api(profile.system, settings, monotonic, on_request),
+        _table_api(profile.system, settings, monotonic, on_request, read_only=read_only),
         retries=settings.retries,
         overlap=settings.overlap,
         settle=settings.settle,
@@ -105,6 +112,8 @@ def _table_api(
     settings: ConnectionSettings,
     monotonic: Callable[[], float],
     on_request: Callable[[RequestSeen], None] | None,
+    *,
+    read_only: bool,
 ) -> TableApi:
     limits = Limits(
         connect_s=settings.connect_s,
@@ -119,5 +128,6 @@ def _table_api(
         ca_file=settings.ca_file,
         monotonic=monotonic,
         on_request=on_request,
+        read_only=read_only,
     )
     return TableApi(transport, settings.auth)

@@ -58,3 +58,8 @@ def digest(*parts: str) -> str:
 def marker(key: str) -> str:
     """What a note carries so that it is found again: `[syncd:1:<effect key>]`."""
     return f"[syncd:{VERSION}:{key}]"
+
+
+def request_name(key: str, attempt: int) -> str:
+    """What the ids of the requests of one attempt at an effect begin with: sent along, and found again from the ledger."""
+    return f"syncd-{digest(key)}.{attempt}"

@@ -13,9 +13,11 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from connectors.exchanges import recorded
 from mappings import decisions
 from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind, Reason
+from mappings.keys import request_name
 from mappings.model import Facts, System
 from mappings.standing import cancelled_by, title
 from mappings.targets import UNSENT
@@ -107,6 +109,8 @@ class Delivery:
         self._strangers = strangers
         # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
         self._running: dict[Future[Performed], Claim] = {}
+        self._began: dict[int, float] = {}
+        """When the work on each claim began."""
         self._doubted: set[str] = set()
         """Effects whose doubt has been told, so that each is told once."""
 
@@ -135,7 +139,14 @@ class Delivery:
         without = self._dispatch.paused() | frozenset(self._strangers())
         claims = self._store.claim(self._owner, free, self._lease_s, self._settle_s, without)
         for claim in map(self._with_memory, claims):
-            self._running[self._executor.submit(self._dispatch.perform, claim, may_send)] = claim
+            self._began[claim.id] = self._monotonic()
+            self._running[self._executor.submit(self._perform, claim, may_send)] = claim
+
+    def _perform(self, claim: Claim, may_send: Callable[[], bool]) -> Performed:
+        """On a worker: the claim, with the requests that it took."""
+        with recorded(request_name(claim.effect.key, claim.attempt)) as exchanges:
+            performed = self._dispatch.perform(claim, may_send)
+        return replace(performed, exchanges=tuple(exchanges.sent))
 
     def _with_memory(self, claim: Claim) -> Claim:
         """What another life may have served is compared with the notes that stand and that this state does not know."""
@@ -186,13 +197,19 @@ class Delivery:
                     continue
                 settled.append(one)
                 if _is_news(one):
-                    tx.remember(_entry(one))
+                    tx.remember(_entry(one, self._took_ms(one.claim)))
                 if follow:
                     with tx.unremembered(one.claim.unremembered):
                         self._consequences(tx, one, sightings)
         sightings.tell(self._log)
+        for one in performed:
+            self._began.pop(one.claim.id, None)
         for one in settled:
             self._tell(one, drained)
+
+    def _took_ms(self, claim: Claim) -> int:
+        now = self._monotonic()
+        return round((now - self._began.get(claim.id, now)) * 1000)
 
     def _overtaken(self, tx: Transaction, one: Performed) -> Performed:
         """A create that surely never ran ends here when its order is cancelled by what is stored: a decision could not
@@ -301,8 +318,10 @@ def _kept(one: Performed) -> Outcome:
     return one.outcome
 
 
-def _entry(one: Performed) -> LedgerEntry:
+def _entry(one: Performed, took_ms: int) -> LedgerEntry:
+    """One line of history for one attempt. The requests are kept as short as they can be: there are many of them."""
     effect = one.claim.effect
+    requests = {"requests": [[e.method, e.status, e.ms] for e in one.exchanges]} if one.exchanges else {}
     return LedgerEntry(
         event=type(one.outcome).__name__.lower(),
         subject=effect.subject,
@@ -313,6 +332,8 @@ def _entry(one: Performed) -> LedgerEntry:
             "attempt": one.claim.attempt,
             "number": _number(one.outcome),
             "detail": _detail(_kept(one)),
+            "ms": took_ms,
+            **requests,
         },
     )
 

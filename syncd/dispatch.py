@@ -22,6 +22,7 @@ from connectors.errors import (
     Unreachable,
     Unreadable,
 )
+from connectors.exchanges import Exchange
 from connectors.ports import FieldService, Note, OrderManagement, RemoteSystem
 from mappings import recall
 from mappings.decisions import Policy
@@ -58,6 +59,7 @@ class Performed:
     """A look found nothing under the id of a create in doubt, and nothing was sent after it."""
     surplus: tuple[Record, ...] = ()
     """Further work orders that answer the same create; the outcome names the one that stays."""
+    exchanges: tuple[Exchange, ...] = ()  # the requests that it took, as delivery recorded them
     healthy: bool = True
     """Whether it shows that the systems work; not so when a step failed or nobody knows."""
 
@@ -363,9 +365,8 @@ def _unless_send(claim: Claim, verdict: Verdict) -> Performed | None:
     if verdict.next is Next.SEND:
         return None
     if verdict.next is Next.WAIT:
-        pause = min(
-            DEFER_S, _backoff(claim.attempt)
-        )  # a revision is over in seconds, a hold may last for weeks
+        # a revision is over in seconds, a hold may last for weeks
+        pause = min(DEFER_S, _backoff(claim.attempt))
         wait = InDoubt(verdict.reason, pause) if claim.probing else NotSent(verdict.reason, pause)
         return Performed(claim, wait)
     refusal = verdict.reason if verdict.next is Next.REFUSE else ""

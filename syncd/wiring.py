@@ -260,10 +260,14 @@ def _tactic(figures: Figures, store: Store) -> Tactic:
     return {True: Tactic.OWN_ID, False: Tactic.BY_CORRELATION, None: Tactic.UNPROVEN}[store.own_ids_kept()]
 
 
-def connect(config: Config) -> tuple[OrderManagement, FieldService]:
-    """The two connectors of a config; they send nothing yet."""
-    om = build_order_management(config.profiles[System.ORDER_MANAGEMENT], _settings(config.order_management))
-    fsm = build_field_service(config.profiles[System.FIELD_SERVICE], _settings(config.field_service))
+def connect(config: Config, *, read_only: bool = False) -> tuple[OrderManagement, FieldService]:
+    """The two connectors of a config; they send nothing yet, and with `read_only` never anything but reads."""
+    om = build_order_management(
+        config.profiles[System.ORDER_MANAGEMENT], _settings(config.order_management), read_only=read_only
+    )
+    fsm = build_field_service(
+        config.profiles[System.FIELD_SERVICE], _settings(config.field_service), read_only=read_only
+    )
     return om, fsm
 
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from connectors.errors import Doubtful, Misconfigured, Unreachable
+from connectors.errors import Doubtful, Misconfigured, Unreachable, Unsafe
+from connectors.exchanges import recorded
 from connectors.http import Limits, RequestSeen, Transport, is_loopback
 from connectors.strict_json import BadJson
 
@@ -316,3 +317,42 @@ class TestThreads:
             ("GET", "/x", 200, 2),
             ("GET", "/y", None, 0),
         ]
+
+
+class TestReadOnly:
+    @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+    def test_a_write_is_refused_before_a_byte_of_it_leaves(self, method):
+        with serving(send(body(b"{}"))) as server, transport_to(server.url, read_only=True) as transport:
+            refused = pytest.raises(Unsafe, transport.send, method, "/x", json={})
+        assert str(refused.value) == f"{method} /x: this connector may only read"
+        assert server.connections == 0
+
+    def test_reads_and_a_form_that_fetches_a_token_pass(self):
+        with serving(send(body(b"{}"))) as server, transport_to(server.url, read_only=True) as transport:
+            assert transport.send("GET", "/x").status == 200
+            assert transport.send("POST", "/token", form={"a": "b"}, write=False).status == 200
+
+
+class TestRequestIds:
+    def test_requests_of_one_piece_of_work_carry_its_name_and_are_written_down(self):
+        answer = send(body(b"{}"))
+        with (
+            serving(answer) as server,
+            transport_to(server.url) as transport,
+            recorded("syncd-1a2b.3") as exchanges,
+        ):
+            transport.send("GET", "/x")
+            transport.send("GET", "/y")
+        ids = [b"x-request-id: syncd-1a2b.3.1", b"x-request-id: syncd-1a2b.3.2"]
+        assert all(id in request.lower() for id, request in zip(ids, server.received, strict=True))
+        assert [(one.method, one.status) for one in exchanges.sent] == [("GET", 200), ("GET", 200)]
+
+    def test_a_request_without_an_answer_is_written_down_too(self):
+        with serving(reset) as server, transport_to(server.url) as transport, recorded("x") as exchanges:
+            pytest.raises(Unreachable, transport.send, "GET", "/x")
+        assert [(one.method, one.status) for one in exchanges.sent] == [("GET", None)]
+
+    def test_outside_of_a_record_a_request_has_no_name(self):
+        with serving(send(body(b"{}"))) as server, transport_to(server.url) as transport:
+            transport.send("GET", "/x")
+        assert b"x-request-id" not in server.received[0].lower()

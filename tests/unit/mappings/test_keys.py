@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.keys import CORRELATION_LIMIT, RULE_ID, Correlation, digest, marker, parse_correlation
+from mappings.keys import (
+    CORRELATION_LIMIT,
+    RULE_ID,
+    Correlation,
+    digest,
+    marker,
+    parse_correlation,
+    request_name,
+)
 from mappings.notes import markers
 
 PROPERTY = settings(max_examples=200, deadline=None, derandomize=True)
@@ -69,6 +77,10 @@ def test_a_rule_id_is_short_and_plain(id, good):
 def test_a_digest_tells_parts_apart():
     assert digest("a", "b") != digest("ab")
     assert len(digest("a")) == 8
+
+
+def test_the_requests_of_two_attempts_have_different_names():
+    assert request_name("created:do1", 2) == f"syncd-{digest('created:do1')}.2"
 
 
 @PROPERTY
