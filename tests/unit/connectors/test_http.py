@@ -323,7 +323,8 @@ class TestReadOnly:
     @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
     def test_a_write_is_refused_before_a_byte_of_it_leaves(self, method):
         with serving(send(body(b"{}"))) as server, transport_to(server.url, read_only=True) as transport:
-            refused = pytest.raises(Unsafe, transport.send, method, "/x", json={})
+            with pytest.raises(Unsafe) as refused:
+                transport.send(method, "/x", json={})
         assert str(refused.value) == f"{method} /x: this connector may only read"
         assert server.connections == 0
 
@@ -349,7 +350,8 @@ class TestRequestIds:
 
     def test_a_request_without_an_answer_is_written_down_too(self):
         with serving(reset) as server, transport_to(server.url) as transport, recorded("x") as exchanges:
-            pytest.raises(Unreachable, transport.send, "GET", "/x")
+            with pytest.raises(Unreachable):
+                transport.send("GET", "/x")
         assert [(one.method, one.status) for one in exchanges.sent] == [("GET", None)]
 
     def test_outside_of_a_record_a_request_has_no_name(self):
