@@ -322,10 +322,12 @@ class TestThreads:
 class TestReadOnly:
     @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
     def test_a_write_is_refused_before_a_byte_of_it_leaves(self, method):
-        with serving(send(body(b"{}"))) as server, transport_to(server.url, read_only=True) as transport:
-            with pytest.raises(Unsafe) as refused:
-                transport.send(method, "/x", json={})
-        assert str(refused.value) == f"{method} /x: this connector may only read"
+        with (
+            serving(send(body(b"{}"))) as server,
+            transport_to(server.url, read_only=True) as transport,
+            pytest.raises(Unsafe, match=f"{method} /x: this connector may only read"),
+        ):
+            transport.send(method, "/x", json={})
         assert server.connections == 0
 
     def test_reads_and_a_form_that_fetches_a_token_pass(self):
@@ -349,9 +351,13 @@ class TestRequestIds:
         assert [(one.method, one.status) for one in exchanges.sent] == [("GET", 200), ("GET", 200)]
 
     def test_a_request_without_an_answer_is_written_down_too(self):
-        with serving(reset) as server, transport_to(server.url) as transport, recorded("x") as exchanges:
-            with pytest.raises(Unreachable):
-                transport.send("GET", "/x")
+        with (
+            serving(reset) as server,
+            transport_to(server.url) as transport,
+            recorded("x") as exchanges,
+            pytest.raises(Unreachable),
+        ):
+            transport.send("GET", "/x")
         assert [(one.method, one.status) for one in exchanges.sent] == [("GET", None)]
 
     def test_outside_of_a_record_a_request_has_no_name(self):
