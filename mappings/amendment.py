@@ -44,7 +44,7 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
     if not reached or (changes and not ours):
         return nothing(facts)
     before = _as_it_was(facts, ours)
-    was, now = ponr.reached(before.order, before.line), ponr.reached(facts.order, facts.line)
+    was, now = _behind(before, policy), _behind(facts, policy)
     whole = not changes or (was and not now) or any(change.what in _FREED for change in ours)
     source = ours[0].record if ours else facts.subject
     turn = _Turn(before, facts, source, why(ours), whole, review=not changes)
@@ -71,6 +71,10 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
     return replace(nothing(facts), effects=effects)
 
 
+def _behind(facts: Facts, policy: Policy) -> bool:
+    return ponr.reached_by(facts, policy.ponr_scope) is not None
+
+
 def _as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
     """The facts before these changes. A record seen for the first time was always so, as far as we know."""
     earlier = {change.record.id: change.before for change in changes if change.before is not None}
@@ -83,6 +87,7 @@ def _as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
         subject=earlier.get(facts.subject.id, facts.subject),
         line=was(facts.line),
         order=was(facts.order),
+        other_lines=tuple(earlier.get(line.id, line) for line in facts.other_lines),
         parent=was(facts.parent),
     )
 
@@ -165,11 +170,13 @@ def _amend(target: Target, edits: Sequence[_Edit], turn: _Turn, policy: Policy) 
 def _refused(changed: Sequence[Difference], turn: _Turn, policy: Policy) -> Decision:
     """One note for the subject, however many work orders it has."""
     subject = turn.now.subject
+    by = ponr.reached_by(turn.now, policy.ponr_scope)
+    assert by is not None
     note = note_on_subject(
         turn.now,
         policy,
         f"{_key(f'refused:{subject.id}', turn, changed)}:{_content(changed)}",
-        notes.ponr_refused(title(subject), _fields(changed)),
+        notes.ponr_refused(title(subject), title(by), _fields(changed)),
         mark=recall.fields_mark(_key(f"refused:{subject.id}", turn, changed), _fields(changed)),
         because=f"past the point of no return: {turn.cause}",
     )

@@ -36,8 +36,9 @@ def cancellations(changes: Sequence[Change], source: Record, facts: Facts, polic
     reached = [target for target in targets(facts, policy) if target.id not in unsent]
     if not reached:
         return decision
-    if policy.after_ponr_cancel == "flag" and ponr.reached(facts.order, facts.line):
-        return replace(decision, effects=(_flag(source, facts, policy, changes),))
+    by = ponr.reached_by(facts, policy.ponr_scope)
+    if policy.after_ponr_cancel == "flag" and by is not None:
+        return replace(decision, effects=(_flag(source, by, facts, policy, changes),))
     effects = tuple(_end(target, source, facts, policy, changes) for target in reached)
     ended = {effect.target for effect in effects if effect.kind is EffectKind.CANCEL_WORK_ORDER}
     asked = {effect.target for effect in unsettled(facts, EffectKind.CANCEL_WORK_ORDER)}
@@ -55,12 +56,12 @@ def _overtaken(ended: set[str], facts: Facts) -> Iterator[str]:
             yield effect.key
 
 
-def _flag(source: Record, facts: Facts, policy: Policy, changes: Sequence[Change]) -> Effect:
+def _flag(source: Record, by: Record, facts: Facts, policy: Policy, changes: Sequence[Change]) -> Effect:
     return note_on_subject(
         facts,
         policy,
         f"flagged:{facts.subject.id}:{source.id}:{source.version}",
-        notes.ponr_cancelled(title(source)),
+        notes.ponr_cancelled(title(source), title(by)),
         because=f"cancelled past the point of no return: {why(changes)}",
     )
 

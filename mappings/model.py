@@ -181,12 +181,13 @@ class Facts:
     are not done or superseded. `historic` means created before the baseline: known, noted, but never given creates.
     `wanted_elsewhere` are the linked work orders that another subject, not cancelled, is linked to as well.
     `vanished` are the linked work orders that are gone from FSM, `waived` the slots (rule and number) of the plan that a
-    person decided to do without.
+    person decided to do without. `other_lines` are the further lines of the order.
     """
 
     subject: Record
     line: Record | None = None
     order: Record | None = None
+    other_lines: tuple[Record, ...] = ()
     parent: Record | None = None
     plan: Plan | None = None
     links: tuple[Link, ...] = ()

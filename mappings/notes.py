@@ -112,16 +112,18 @@ def amended_by_hand_only(source: str, fields: Iterable[FieldChange]) -> str:
     return "\n".join([head, *map(_changed, fields)])
 
 
-def ponr_refused(source: str, fields: Iterable[FieldChange]) -> str:
+def ponr_refused(source: str, by: str, fields: Iterable[FieldChange]) -> str:
+    """`by` is the line or order that has reached it."""
     head = (
-        f"{source} is past the point of no return: this change was not sent to its work orders. Please check:"
+        f"{source} is past the point of no return ({by}): this change was not sent to its work orders. "
+        "Please check:"
     )
     return "\n".join([head, *map(_changed, fields)])
 
 
-def ponr_cancelled(source: str) -> str:
+def ponr_cancelled(source: str, by: str) -> str:
     return (
-        f"{source} was cancelled past the point of no return: its work orders were not cancelled. "
+        f"{source} was cancelled past the point of no return ({by}): its work orders were not cancelled. "
         "A person must decide about them."
     )
 

@@ -16,7 +16,7 @@ from mappings.decision_table import DecisionTable
 from mappings.field_map import FieldMap
 from mappings.links import LinkSettings
 from mappings.model import Kind
-from mappings.ponr import Mode
+from mappings.ponr import Mode, Scope
 
 UNAPPROVED = frozenset(
     {"draft", "new", "submitted", "enrichment_in_progress", "enrichment_on_hold", "rejected"}
@@ -39,6 +39,7 @@ class Policy:
     field_map: FieldMap = field(default_factory=FieldMap)
     links: LinkSettings = field(default_factory=LinkSettings)
     ponr_mode: Mode = Mode.STRICT
+    ponr_scope: Scope = Scope.ORDER
     after_ponr_cancel: Literal["flag", "send"] = "flag"
     adopted: Literal["note", "manage"] = "note"
     shared_instance: bool = False

@@ -1,6 +1,6 @@
 """Gathers everything that a decision about one domain order may look at, and finds what a record concerns.
 
-Called by `state.transaction`. Nine indexed statements at most for a usual record; never decides anything.
+Called by `state.transaction`. Ten indexed statements at most for a usual record; never decides anything.
 """
 
 from __future__ import annotations
@@ -56,6 +56,9 @@ def facts_for(
         subject=subject,
         line=line,
         order=order,
+        other_lines=tuple(one for one in snapshots.lines_of(order.id) if line is None or one.id != line.id)
+        if order
+        else (),
         parent=parent,
         plan=plan,
         links=tuple(link for link, _ in linked),

@@ -47,6 +47,11 @@ _NUMBERED = (
     .order_by(_T.c.created_at, _T.c.id)
     .limit(2)
 )
+_LINES = (
+    select(*COLUMNS)
+    .where(_T.c.kind == Kind.ORDER_LINE.value, _T.c.customer_order == bindparam("order"))
+    .order_by(_T.c.id)
+)
 _IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
 _BELOW = {
     kind: select(_T.c.kind, _T.c.id)
@@ -84,6 +89,7 @@ class Snapshots:
         self._now = now
         self._seen: dict[tuple[Kind, str], Record | None] = {}
         self._unwritten: dict[tuple[Kind, str], Record] = {}
+        self._lines: dict[str, tuple[str, ...]] = {}
 
     def get(self, kind: Kind, id: str) -> Record | None:
         if (kind, id) not in self._seen:
@@ -124,6 +130,8 @@ class Snapshots:
         if older and not by_id:
             return False
         self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = record
+        if record.kind is Kind.ORDER_LINE:
+            self._lines.clear()  # it may belong to another order now
         return True
 
     def flush(self) -> None:
@@ -133,6 +141,16 @@ class Snapshots:
             statement = schema.insert_or_replace(_T, self._connection.dialect.name)
             self._connection.execute(statement, rows)
             self._unwritten.clear()
+
+    def lines_of(self, order: str) -> tuple[Record, ...]:
+        """The lines of an order, read once for all domain orders of it. Reads what is flushed."""
+        if order not in self._lines:
+            found = [to_record(row) for row in self._connection.execute(_LINES, {"order": order})]
+            for line in found:
+                self.learn(line)
+            self._lines[order] = tuple(line.id for line in found)
+        lines = (self.get(Kind.ORDER_LINE, id) for id in self._lines[order])
+        return tuple(line for line in lines if line is not None)
 
     def by_number(self, kind: Kind, number: str) -> Record | None:
         """The one record with this number; None when there is none, or when the number does not tell two apart."""

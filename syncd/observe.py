@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mappings import changes, decisions
+from mappings import changes, decisions, ponr
 from mappings.effects import Decision, Effect
 from mappings.model import SUBJECT_KINDS, Kind, Origin, Record
 from mappings.requests import RequestStatus, asks
@@ -136,7 +136,7 @@ class Observer:
         self, found: tuple[changes.Change, ...], tx: Transaction, record: Record, sightings: Sightings
     ) -> None:
         """What the changes of a record mean for each subject that it concerns. No changes at all means a review."""
-        for kind, subject in tx.subjects_of(record.kind, record.id):
+        for kind, subject in self._concerned(found, tx, record):
             facts = tx.facts_for(kind, subject)
             if facts is None:
                 continue
@@ -150,6 +150,16 @@ class Observer:
                 )
                 continue
             self.apply(tx, decision, sightings)
+
+    def _concerned(
+        self, found: tuple[changes.Change, ...], tx: Transaction, record: Record
+    ) -> tuple[tuple[Kind, str], ...]:
+        """The subjects below a record. A flag of no return that moves on one line concerns its whole order."""
+        moved = any(change.what in (changes.What.PONR_REACHED, changes.What.PONR_CLEARED) for change in found)
+        below = tx.subjects_of(record.kind, record.id)
+        if not (moved and ponr.concerns_whole_order(record, self._policy().ponr_scope)):
+            return below
+        return tuple(sorted({*below, *tx.subjects_of(Kind.CUSTOMER_ORDER, record.get("order"))}))
 
     def _link_again(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
         """A work order may have been seen before its subject was; one that carries our correlation is looked at again in

@@ -61,20 +61,23 @@ class Recheck:
         if subject.state not in lifecycles[subject.kind].trigger:
             return Verdict(Next.WAIT, f"{subject.number} is now {subject.state_label or subject.state}")
         for record in self._above(subject):
-            if record.state in lifecycles[record.kind].held | lifecycles[record.kind].cancelled:
+            against = lifecycles[record.kind].held | lifecycles[record.kind].cancelled
+            if record.state in against or self._is_unapproved(record):
                 return Verdict(Next.WAIT, f"{record.number} is now {record.state_label or record.state}")
         return SEND
 
     def update(self, effect: Effect) -> Verdict:
-        """Nothing is amended while the order is held, nor (strict) past the point of no return."""
+        """Nothing is amended while the order is held or not approved, nor (strict) past the point of no return."""
         subject = self._subject(effect)
         if subject is None:
             return Verdict(Next.WAIT, "its domain order cannot be read any more")
         policy = self._policy()
-        if subject.state in policy.lifecycles[subject.kind].held:
-            return Verdict(Next.WAIT, f"{subject.number} is held")
+        above = self._above(subject)
+        for record in (subject, *above):
+            if record.state in policy.lifecycles[record.kind].held or self._is_unapproved(record):
+                return Verdict(Next.WAIT, f"{record.number} is now {record.state_label or record.state}")
         if policy.ponr_mode is ponr.Mode.STRICT and any(
-            record.is_true("ponr") for record in self._above(subject)
+            record.is_true("ponr") for record in (*above, *self._other_lines(above))
         ):
             return Verdict(Next.REFUSE, PONR_REACHED)
         return SEND
@@ -123,6 +126,16 @@ class Recheck:
             return self._om.read(effect.subject_kind, effect.subject)
         except Missing:
             return None
+
+    def _is_unapproved(self, record: Record) -> bool:
+        return record.kind is Kind.CUSTOMER_ORDER and record.state in self._policy().unapproved_order_states
+
+    def _other_lines(self, above: list[Record]) -> tuple[Record, ...]:
+        """The further lines of the order, where one at the point of no return locks them all."""
+        order = next((record.id for record in above if record.kind is Kind.CUSTOMER_ORDER), "")
+        if not order or self._policy().ponr_scope is not ponr.Scope.ORDER:
+            return ()
+        return self._om.find(Kind.ORDER_LINE, "order", order)
 
     def _above(self, subject: Record) -> list[Record]:
         """What the subject stands with: its domain order for an order task, its line and its order."""

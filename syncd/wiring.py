@@ -18,7 +18,7 @@ from connectors.registry import ConnectionSettings, build_field_service, build_o
 from mappings.closure import ClosureSettings
 from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
-from mappings.ponr import Mode
+from mappings.ponr import Mode, Scope
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
@@ -309,6 +309,7 @@ def policy_of(config: Config) -> Policy:
         links=LinkSettings(config.links.field, config.links.match),
         closure=closure_of(config),
         ponr_mode=Mode(config.rules.ponr),
+        ponr_scope=Scope(config.rules.ponr_scope),
         after_ponr_cancel=config.rules.after_ponr_cancel,
         adopted=config.rules.adopted,
         shared_instance=config.rules.shared_instance,

@@ -201,6 +201,10 @@ class RulesSection(Section):
         default="strict",
         description='the first change seen with the point of no return: "strict" refuses it, "om-enforced" still sends it',
     )
+    ponr_scope: Literal["order", "line"] = Field(
+        default="order",
+        description='what one line at the point of no return locks: its whole "order", or the "line" alone',
+    )
     after_ponr_cancel: Literal["flag", "send"] = Field(
         default="flag",
         description='a cancellation after the point of no return: "flag" asks a person, "send" sends it',

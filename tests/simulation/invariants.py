@@ -103,14 +103,13 @@ class Watch:
             return
         work_order = self.truth.fsm.get(Kind.WORK_ORDER, id)
         subject = self.truth.subject_of(work_order) if work_order is not None else None
-        line = self.truth.line(subject) if subject is not None else None
-        if subject is None or line is None:
+        if subject is None:
             return
         looked = life.ports[System.ORDER_MANAGEMENT].read_at.get(
             (id_of_task(), subject.id), request.sent_at - PAUSE_S - 20
         )
-        if self.truth.behind_ponr_throughout(line.id, looked, request.sent_at):
-            self.broken("S7", f"an update of {id[:8]} leaves behind the PONR of {line.number}")
+        if self.truth.behind_ponr_throughout(subject, looked, request.sent_at):
+            self.broken("S7", f"an update of {id[:8]} leaves behind the PONR of {subject.number}")
 
     # -- what a state commits --------------------------------------------------------------------------------------
 
@@ -326,8 +325,7 @@ def _work_order(
         return
     if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
         return
-    line = truth.line(subject)
-    if line is None or line.is_true("ponr"):
+    if truth.line(subject) is None or truth.is_behind_ponr(subject):
         return
     for target, wanted in truth.content(subject).items():
         if not wanted or wanted == fs.UNKNOWN_PLACE or (work_order.id, target) in dropped:

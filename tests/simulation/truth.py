@@ -149,30 +149,40 @@ class Truth:
             for target, (where, field) in CARRIED.items()
         }
 
-    def ponr_ever(self, subject: Record) -> bool:
-        line = self.line(subject)
-        if line is None:
-            return False
-        past = self.om.past.get((Kind.ORDER_LINE, line.id), [])
-        return any(one.record is not None and one.record.is_true("ponr") for one in past)
+    def lines(self, subject: Record) -> list[Record]:
+        """All lines of its order: one of them at the PONR locks all of it."""
+        one = self.domain_order(subject)
+        return [
+            line for line in self.om.rows(Kind.ORDER_LINE) if one and line.get("order") == one.get("order")
+        ]
 
-    def behind_ponr_throughout(self, line: str, begin: float, end: float) -> bool:
-        """Whether everybody who read the line between two instants saw it behind its PONR."""
-        key = (Kind.ORDER_LINE, line)
-        seen = [self.om.at(key, begin)]
-        seen += [past.record for past in self.om.past.get(key, ()) if begin < past.at <= end]
-        return all(one is not None and one.is_true("ponr") for one in seen)
+    def is_behind_ponr(self, subject: Record) -> bool:
+        return any(line.is_true("ponr") for line in self.lines(subject))
+
+    def behind_ponr_throughout(self, subject: Record, begin: float, end: float) -> bool:
+        """Whether everybody who read a line of the order between two instants saw it behind its PONR."""
+        for line in self.lines(subject):
+            key = (Kind.ORDER_LINE, line.id)
+            seen = [self.om.at(key, begin)]
+            seen += [past.record for past in self.om.past.get(key, ()) if begin < past.at <= end]
+            if all(one is not None and one.is_true("ponr") for one in seen):
+                return True
+        return False
 
     def said_before_ponr(self, subject: Record, target: str, value: str) -> bool:
-        """Whether the source of a field ever had this value while the line was not behind its PONR."""
+        """Whether the source of a field ever had this value while no line of the order was behind its PONR."""
         where, field = CARRIED[target]
         line = self.line(subject)
         source = line if where == "line" else self.order(subject)
         if source is None or line is None:
             return False
         spans = self._spans(self.om.past.get((source.kind, source.id), []), lambda r: r.get(field) == value)
-        clear = self._spans(self.om.past.get((Kind.ORDER_LINE, line.id), []), lambda r: not r.is_true("ponr"))
-        return any(a < d and c < b for a, b in spans for c, d in clear)
+        for other in self.lines(subject):
+            past = self.om.past.get((Kind.ORDER_LINE, other.id), [])
+            clear = self._spans(past, lambda r: not r.is_true("ponr"))
+            clear += [(0.0, past[0].at)]  # before it was there it locked nothing
+            spans = [(max(a, c), min(b, d)) for a, b in spans for c, d in clear if a < d and c < b]
+        return bool(spans)
 
     @staticmethod
     def _spans(past: list[Past], holds: object) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from mappings.amendment import amendments
 from mappings.changes import default_lifecycles, detect
 from mappings.effects import EffectKind, Reference
 from mappings.model import EffectStatus, Kind, System
-from mappings.ponr import Mode
+from mappings.ponr import Mode, Scope
 
 
 def _amended(make, before, after, facts=None, policy=None):
@@ -312,3 +312,32 @@ def test_a_review_compares_the_whole_content_and_signs_it(make):
     assert effect.key.startswith("update:wo1:do1:1:")
     other = make.in_play(work_orders=(make.work_order(**{**IN_STEP, "description": "x"}),))
     assert amendments((), other, make.policy()).effects[0].key != effect.key
+
+
+def _beside(make, old, new, scope=Scope.ORDER, **shown):
+    """The flag moves on another line of the order, whose own content does not change."""
+    before = replace(make.line(ponr=old), id="ordl2", number="ORDL2")
+    after = make.later(before, ponr=new)
+    facts = _facts(make, make.domain_order(), other_lines=(after,), work_orders=(make.work_order(**shown),))
+    return _amended(make, before, after, facts, make.policy(ponr_scope=scope))
+
+
+def test_another_line_at_the_point_locks_this_one_and_is_named(make):
+    other = replace(make.line(ponr="true"), id="ordl2", number="ORDL2")
+    before = make.domain_order()
+    after = make.later(before, location="Paris")
+    for scope, kind in ((Scope.ORDER, EffectKind.WRITE_NOTE), (Scope.LINE, EffectKind.UPDATE_WORK_ORDER)):
+        facts = _facts(make, after, other_lines=(other,))
+        (effect,) = _amended(make, before, after, facts, make.policy(ponr_scope=scope)).effects
+        assert effect.kind is kind
+        assert ("(Order line ORDL2)" in effect.text) is (kind is EffectKind.WRITE_NOTE)
+
+
+def test_the_flag_of_another_line_alone_is_no_change(make):
+    assert _beside(make, "false", "true", priority="2").effects == ()
+
+
+def test_a_flag_that_is_cleared_on_another_line_sends_the_current_content(make):
+    (effect,) = _beside(make, "true", "false", priority="2").effects
+    assert effect.values["priority"] == "3"
+    assert _beside(make, "true", "false", Scope.LINE, priority="2").effects == ()

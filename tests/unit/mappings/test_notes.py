@@ -117,13 +117,13 @@ LINES = "- requested due by: (empty) -> 2026-06-02\n- priority: 3 -> (empty)"
             f"syncd:\n{LINES}",
         ),
         (
-            notes.ponr_refused("Domain order DO1", CHANGES),
-            "Domain order DO1 is past the point of no return: this change was not sent to its work orders. "
+            notes.ponr_refused("Domain order DO1", "Order line ORDL2", CHANGES),
+            "Domain order DO1 is past the point of no return (Order line ORDL2): this change was not sent to its work orders. "
             f"Please check:\n{LINES}",
         ),
         (
-            notes.ponr_cancelled("Order ORD1"),
-            "Order ORD1 was cancelled past the point of no return: its work orders were not cancelled. "
+            notes.ponr_cancelled("Order ORD1", "Order line ORDL1"),
+            "Order ORD1 was cancelled past the point of no return (Order line ORDL1): its work orders were not cancelled. "
             "A person must decide about them.",
         ),
         (notes.cancel_reason("Order ORD1"), "Order ORD1 was cancelled in order management."),
