@@ -7,8 +7,9 @@ the same rules that decide. Reads only; a number that the state does not know is
 from __future__ import annotations
 
 from syncd.explain.known import explain
+from syncd.explain.page import as_html
 from syncd.explain.story import Explanation
 from syncd.explain.told import as_json, as_text
 from syncd.explain.unknown import Asked, look_up
 
-__all__ = ["Asked", "Explanation", "as_json", "as_text", "explain", "look_up"]
+__all__ = ["Asked", "Explanation", "as_html", "as_json", "as_text", "explain", "look_up"]

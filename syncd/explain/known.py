@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 
 from mappings.decisions import link_for
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
+from mappings.notes import label
 from mappings.policy import Policy
 from state.store import History, LedgerEntry, StoredEffect
+from syncd.explain import then
 from syncd.explain.moments import moments
 from syncd.explain.story import Explanation, Names, Next, Part, Story, instant, standing
 from syncd.explain.verdict import belonging, verdict
@@ -25,12 +27,24 @@ STALE = timedelta(minutes=5)
 
 
 def explain(
-    history: History, name: str, policy: Policy, now: datetime, number_column: Callable[[Kind], str]
+    history: History,
+    name: str,
+    policy: Policy,
+    now: datetime,
+    number_column: Callable[[Kind], str],
+    *,
+    at: datetime | None = None,
 ) -> Explanation:
-    """Everything about the records that have this number or id. `number_column` is where a raw record has its number."""
+    """Everything about the records that have this number or id; with `at` what was known then.
+
+    `number_column` is where a raw record has its number.
+    """
     found = history.named(name) or history.named(name.upper())
     held = [held_record(one, number_column(one.kind)) for one in history.quarantined()]
     unreadable = tuple(one.record for one in held if name in (one.name, one.number))
+    if at is not None:
+        then_ = tuple(_story_then(_whole(record, history), history, at) for record in found)
+        return Explanation(name, then_, at=at)
     stories = tuple(_story(_whole(record, history), history, policy, now) for record in found)
     return Explanation(name, stories, unreadable)
 
@@ -64,6 +78,23 @@ def _story(record: Record, history: History, policy: Policy, now: datetime) -> S
         parts=parts or (_alone(record, policy),),
         moments=moments(gathered.entries, gathered.names),
         next=(*waiting(gathered.effects, gathered.names, now), *_stale(record.kind, history, now)),
+    )
+
+
+def _story_then(record: Record, history: History, at: datetime) -> Story:
+    """The same page as of an instant that has passed."""
+    gathered = _gather(record, history)
+    if record.kind is Kind.WORK_ORDER:
+        gathered = _only(record, gathered)
+    subjects = [facts.subject for facts in gathered.facts]
+    known = then.known_then(gathered.entries, at)
+    told = moments((e for e in gathered.entries if e.at is not None and e.at <= at), gathered.names)
+    return Story(
+        record,
+        about=(f"today it is {label(record)}",),
+        parts=then.parts(subjects, known, gathered.names, at),
+        moments=told,
+        next=then.waiting(known, gathered.names),
     )
 
 

@@ -1,19 +1,22 @@
 """The ledger's lines as a story in causal order: seen, decided, sent, answered.
 
-Called by `known` with what concerns one record. Says what is written there, in words; adds the instants of sending, which
-the outbox keeps. A try that failed again and again is told once, with how often.
+Called by `known` with what concerns one record. Says what is written there, in words: each attempt with its requests, their
+ids and answers. A try that failed again and again is told once, with how often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 from mappings.changes import What
+from mappings.keys import request_name
 from mappings.model import Kind
 from state.store import LedgerEntry
-from syncd.explain.story import Moment, Names, instant
+from syncd.explain.story import Moment, Names, Word, instant
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _QUIET = frozenset({What.STATUS_CHANGED.value, What.AMENDED.value, What.FIRST_SEEN.value})
@@ -22,8 +25,7 @@ _QUIET = frozenset({What.STATUS_CHANGED.value, What.AMENDED.value, What.FIRST_SE
 
 def moments(entries: Iterable[LedgerEntry], names: Names) -> tuple[Moment, ...]:
     """Everything that the entries say, oldest first."""
-    told = [moment for entry in _folded(entries) for moment in _told(entry, names)]
-    return tuple(told)
+    return tuple(moment for entry in _folded(entries) for moment in _told(entry, names))
 
 
 def _folded(entries: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:
@@ -76,12 +78,25 @@ def _seen(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
 
 
 def _decided(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
+    verdict = _verdict(entry)
+    if verdict:
+        because = tuple(_texts(entry.data.get("because")))
+        yield Moment(_at(entry), "gate", f"closure of {names.number(entry.subject)} {verdict}", because)
+        return
     born, void = _texts(entry.data.get("effects")), _texts(entry.data.get("superseded"))
     details = [*_texts(entry.data.get("because"))]
     details += [f"=> {names.intent(key)}" for key in born]
     details += [f"=> not any more: {names.intent(key)}" for key in void]
     count = f"{len(born)} effect{'' if len(born) == 1 else 's'}" if born else "nothing to send"
     yield Moment(_at(entry), "decided", f"for {names.number(entry.subject)}: {count}", tuple(details))
+
+
+def _verdict(entry: LedgerEntry) -> str:
+    """What the closure gate said, where this is an answer of it: its keys begin as no others do."""
+    kinds = {key.partition(":")[0] for key in _texts(entry.data.get("effects"))}
+    if "held" in kinds:
+        return "is held, and a note says what is open"
+    return "may pass" if kinds & {"close", "released"} else ""
 
 
 def _linked(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
@@ -108,14 +123,35 @@ def _answered(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
     at, since = _sent_at(entry, names), entry.data.get("since")
     if isinstance(since, datetime):
         attempt = f"attempts {entry.data.get('from')} to {entry.data.get('attempt')} since {instant(since)}"
-    yield Moment(at, "sent" if sent else "tried", f"{what}, {attempt}", key=entry.effect_key)
+    word: Word = "sent" if sent else "tried"
+    yield Moment(at, word, f"{what}, {attempt}", tuple(_requests(entry)), entry.effect_key)
     said = ", ".join(part for part in (number, detail) if part)
     text = _OUTCOMES.get(entry.event, entry.event) + (f": {said}" if said else "")
-    yield Moment(_at(entry), "answered", text, key=entry.effect_key)
+    yield Moment(_at(entry), "answered", text, key=entry.effect_key, outcome=entry.event)
+
+
+def _requests(entry: LedgerEntry) -> Iterator[str]:
+    """What was asked of the two systems, and what each answered; reads that were answered alike as one line."""
+    listed, attempt = entry.data.get("requests"), entry.data.get("attempt")
+    name = request_name(entry.effect_key, attempt if isinstance(attempt, int) else 0)
+    number = 0
+    for (method, status), alike in groupby(listed if isinstance(listed, list) else (), _kind_of_request):
+        times = [ms for _, _, ms in alike]
+        first, number = number + 1, number + len(times)
+        ids = f"request {name}.{number}" if first == number else f"requests {name}.{first} to {number}"
+        count = f"{len(times)} x " if len(times) > 1 else ""
+        yield f"{count}{method} -> {status or 'no answer'} in {sum(times)} ms ({ids})"
+
+
+def _kind_of_request(one: Sequence[Any]) -> tuple[str, int | None]:
+    return one[0], one[1]
 
 
 def _sent_at(entry: LedgerEntry, names: Names) -> datetime:
-    """When this attempt began, as far as the outbox still knows; never after its answer."""
+    """When this attempt began; an entry of an older syncd does not say how long it took, perhaps the outbox does."""
+    took = entry.data.get("ms")
+    if isinstance(took, int):
+        return _at(entry) - timedelta(milliseconds=took)
     stored = names.effects.get(entry.effect_key)
     if stored is not None and stored.last_sent_at and stored.attempts == entry.data.get("attempt"):
         return min(stored.last_sent_at, _at(entry))

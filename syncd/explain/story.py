@@ -17,18 +17,22 @@ from state.store import QuarantinedRecord, StoredEffect
 NOTE_SHOWN = 100
 """Characters of a note that a line of an explanation shows."""
 
-Word = Literal["seen", "linked", "decided", "sent", "tried", "answered", "person", "happened"]
+Word = Literal["seen", "linked", "decided", "gate", "sent", "tried", "answered", "person", "happened"]
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that happened. `key` is that of the effect, where one is concerned; `details` are lines below it."""
+    """One thing that happened. `key` is that of the effect, where one is concerned; `details` are lines below it.
+
+    `outcome` of an answer: the ledger's word for it, "done" or another.
+    """
 
     at: datetime
     word: Word
     text: str
     details: tuple[str, ...] = ()
     key: str = ""
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Explanation:
     quarantined: tuple[QuarantinedRecord, ...] = ()
     """Records of that name that could not be read."""
     unknown: tuple[str, ...] = ()
+    at: datetime | None = None
+    """The instant that has passed of which it tells; None for now."""
 
     def with_unknown(self, lines: tuple[str, ...]) -> Explanation:
         return replace(self, unknown=lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from syncd.explain.story import Explanation, Moment, Next, Part, Story, instant, standing
+from syncd.explain.story import Explanation, Moment, Next, Part, Story, called, instant, standing
 from syncd.explain.unknown import unreadable
 from syncd.log_lines import printable
 
@@ -18,7 +18,7 @@ FIRST, LAST = 8, 32
 
 def as_text(explanation: Explanation, *, whole: bool = False) -> str:
     """For a person: one page, what is true now first. `whole` shows every moment of a long story."""
-    blocks = [_story(story, whole=whole) for story in explanation.stories]
+    blocks = [_story(story, explanation.at, whole=whole) for story in explanation.stories]
     loose = [*map(unreadable, explanation.quarantined), *explanation.unknown]
     if loose:
         head = [] if explanation.stories else [f"{explanation.name} is not known to syncd"]
@@ -26,19 +26,27 @@ def as_text(explanation: Explanation, *, whole: bool = False) -> str:
     return "\n\n".join("\n".join(printable(line) for line in block) for block in blocks)
 
 
-def _story(story: Story, *, whole: bool) -> list[str]:
+def headings(at: datetime | None) -> tuple[str, str, str]:
+    """Over what was true, what happened, and what waits."""
+    if at is None:
+        return "Now", "What happened", "What happens next"
+    return f"At {instant(at)}", "What had happened", "What waited"
+
+
+def _story(story: Story, at: datetime | None, *, whole: bool) -> list[str]:
+    now, happened, next_ = headings(at)
     return [
-        standing(story.record),
+        title_of(story, at),
         *(f"  {line}" for line in story.about),
         "",
-        "Now",
-        *(line for part in story.parts for line in _part(part, alone=part.title == standing(story.record))),
+        now,
+        *(line for part in story.parts for line in _part(part, alone=part.title == title_of(story, at))),
         "",
-        "What happened",
+        happened,
         *_moments(story.moments, whole=whole),
         "",
-        "What happens next",
-        *_next(story.next),
+        next_,
+        *_next(story.next, at),
     ]
 
 
@@ -62,9 +70,20 @@ def _moments(moments: Sequence[Moment], *, whole: bool) -> Iterator[str]:
         yield from (f"{'':<34}{detail}" for detail in moment.details)
 
 
-def _next(waits: Sequence[Next]) -> Iterator[str]:
+def title_of(story: Story, at: datetime | None) -> str:
+    """Its name; with its state, where that is the one that is told of."""
+    return standing(story.record) if at is None else called(story.record)
+
+
+def nothing_waits(at: datetime | None) -> str:
+    if at is not None:
+        return "nothing"
+    return "nothing waits; the next change of any of these records is taken in by the next poll"
+
+
+def _next(waits: Sequence[Next], at: datetime | None) -> Iterator[str]:
     if not waits:
-        yield "  nothing waits; the next change of any of these records is taken in by the next poll"
+        yield f"  {nothing_waits(at)}"
     for one in waits:
         yield f"  {one.status:<10}  {one.text}"
         yield from (f"{'':<14}{command}" for command in one.commands)
@@ -75,6 +94,7 @@ def as_json(explanation: Explanation) -> dict[str, object]:
     return {
         "name": explanation.name,
         "known": bool(explanation.stories),
+        "at": _json(explanation.at),
         "stories": [_story_json(story) for story in explanation.stories],
         "quarantined": [
             {"kind": one.kind.value, "id": one.id, "field": one.field, "reason": one.reason}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -149,3 +151,25 @@ def test_a_refused_create_goes_on_or_is_given_up_on_a_persons_word(
     subject_id = given_up.split(":")[1]
     assert given_up.removeprefix("create:") not in str(linked(sandbox, {"sys_id": subject_id}))
     assert "A. Meier dropped" in said(playground, "explain", subject_id)
+
+
+def test_what_was_known_then_and_a_page_for_a_ticket(playground: Playground, sandbox: Sandbox) -> None:
+    before = datetime.now(UTC).isoformat()
+    subject = approved(sandbox)["Fiber Access"]["number"]
+    said(playground, "once")
+    said(playground, "once")
+    assert re.search(
+        r"POST -> 201 in \d+ ms \(request syncd-[0-9a-f]{8}\.1\.\d+\)", said(playground, "explain", subject)
+    )
+    then = said(playground, "explain", subject, "--at", before)
+    assert "it had not been seen yet" in then
+    assert "rule" not in then
+    (story,) = as_json(playground, "explain", subject, "--at", "0s")["stories"]
+    assert "was linked to it" in str(story["now"])
+    assert playground.verb("explain", subject, "--at", "yesterday").returncode == 2
+    page = playground.folder / "page.html"
+    assert said(playground, "explain", subject, "--html", str(page)) == f"written to {page}\n"
+    written = page.read_text(encoding="utf-8")
+    assert written.startswith("<!DOCTYPE html>")
+    assert "<svg" in written
+    assert "<script" not in written
