@@ -63,6 +63,8 @@ class Page:
     asked_at: datetime
     unreadable: tuple[UnreadableRecord, ...] = ()
     hidden: int = 0
+    total: int | None = None
+    """How many rows lie behind the position, those of this page among them; None where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,12 @@ class RemoteSystem(Protocol):
         Raises `FilterIgnored` when a returned row does not match the query (the server ignored the filter).
         """
 
+    def created_in(self, kind: Kind, position: Position, until: datetime, limit: int) -> Page:
+        """Rows of `kind` behind `position` by (creation stamp, id) that were created before `until`, `limit` at most.
+
+        As `changes_since`, but the stamps of the position are those of creation, which never move.
+        """
+
     def walk(self, kind: Kind, place: Place, limit: int, wanted: Wanted) -> Stretch:
         """Rows of `kind` behind `place` by id, `limit` at most, whatever their stamps say.
 
@@ -156,6 +164,12 @@ class RemoteSystem(Protocol):
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
         """Records whose logical `field` equals `value`, each verified on our side, oldest first."""
+
+    def find_many(
+        self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False
+    ) -> tuple[Record, ...]:
+        """Records whose logical `field` equals one of `values` (or, with `begins`, begins with one), each verified on our
+        side and once, oldest first. A value that may not enter a query is found nowhere."""
 
     def hides(self, kind: Kind, field: str, value: str) -> bool:
         """Whether the server counts records whose logical `field` equals `value` and does not show all of them to us."""

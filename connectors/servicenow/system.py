@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from connectors.errors import Doubtful, Misconfigured, Missing, Refused, Unreadable
+from connectors.errors import Doubtful, FilterIgnored, Misconfigured, Missing, Refused, Unreadable
 from connectors.paging import (
     asked_at,
     check_ids,
@@ -23,12 +23,13 @@ from connectors.paging import (
     next_place,
     next_position,
     shrinking,
+    total_count,
     walk_query,
 )
 from connectors.ports import Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
 from connectors.profile import KindProfile, Profile
 from connectors.retrying import Retries
-from connectors.servicenow import wire
+from connectors.servicenow import journal, wire
 from connectors.servicenow.filters import Filter, QueryIgnored
 from connectors.servicenow.schema import Schema, read_schema
 from connectors.servicenow.search import every_row
@@ -37,8 +38,9 @@ from mappings.model import Kind, Record
 
 T = TypeVar("T")
 
-JOURNAL = "sys_journal_field"
 IDS_PER_READ = 100
+VALUES_PER_SEARCH = 40
+"""Values in one search: a query of correlations stays below the length of URLs that servers take."""
 HIDDEN_LOOK = 10
 """Rows that a look for hidden ones asks for: a number or an id has one."""
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -98,24 +100,39 @@ class ServiceNowSystem:
 
     def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
         """See `RemoteSystem.changes_since`."""
-        spec, book = self._spec(kind)
+        return self._in_order(kind, position, limit, wire.UPDATED)
+
+    def created_in(self, kind: Kind, position: Position, until: datetime, limit: int) -> Page:
+        """See `RemoteSystem.created_in`."""
+        page = self._in_order(kind, position, limit, wire.CREATED, until)
+        if any(record.created_at >= until for record in page.records):
+            raise FilterIgnored(f"{kind} by creation: the server ignores the bound", system=self._api.system)
+        return page
+
+    def _in_order(
+        self, kind: Kind, position: Position, limit: int, column: str, until: datetime | None = None
+    ) -> Page:
+        """A page in the order of a stamp and the id."""
+        spec, _ = self._spec(kind)
         if position.after.id and not wire.is_id(position.after.id):
             raise Misconfigured(
                 f"the watermark of {kind} holds no id of this system", system=self._api.system
             )
+        bound = "" if until is None else f"{column}<{wire.format_instant(until)}"
 
         def fetch(size: int) -> Page:
-            return self._page(spec, book, position, size)
+            return self._page(spec, position, size, column, bound)
 
         return self._retries.read(lambda: shrinking(fetch, limit, system=self._api.system))
 
-    def _page(self, spec: KindProfile, book: wire.StateBook, position: Position, limit: int) -> Page:
+    def _page(self, spec: KindProfile, position: Position, limit: int, column: str, bound: str) -> Page:
+        _, book = self._spec(spec.kind)
         where = Filter(spec.where)
         query = feed_query(
-            where.query(),
+            "^".join(term for term in (where.query(), bound) if term),
             position.after,
             stamp=wire.format_instant(position.after.stamp),
-            stamp_column=wire.UPDATED,
+            stamp_column=column,
             id_column=wire.ID,
         )
         page = self._api.list(
@@ -123,7 +140,7 @@ class ServiceNowSystem:
         )
         asked = asked_at(page.reply, system=self._api.system)
         found = [self._decoded(row, spec, book, where) for row in page.rows]
-        places = [place for place in map(wire.place_of_row, found) if place is not None]
+        places = [place for one in found if (place := wire.place_of_row(one, column)) is not None]
         check_places(position, places, asked=asked, system=self._api.system, what=f"feed {spec.kind}")
         shown = len(page.rows)
         more = follows(page.reply, skip=position.skip, limit=limit, shown=shown)
@@ -133,6 +150,7 @@ class ServiceNowSystem:
             asked_at=asked,
             unreadable=tuple(one for one in found if isinstance(one, UnreadableRecord)),
             hidden=hidden_rows(page.reply, skip=position.skip, limit=limit, shown=shown, followed=more),
+            total=total_count(page.reply),
         )
 
     def _decoded(
@@ -215,6 +233,21 @@ class ServiceNowSystem:
         found = self._search(self._spec(kind)[0], where)
         return tuple(sorted(found, key=lambda record: (record.created_at, record.id)))
 
+    def find_many(
+        self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False
+    ) -> tuple[Record, ...]:
+        """See `RemoteSystem.find_many`."""
+        spec, _ = self._spec(kind)
+        column = self._column(spec, field)
+        askable = [v for v in dict.fromkeys(values) if wire.may_be_queried(v) and "," not in v]
+        found: dict[str, Record] = {}
+        for begin in range(0, len(askable), VALUES_PER_SEARCH):
+            some = tuple(askable[begin : begin + VALUES_PER_SEARCH])
+            terms, beginnings = (Filter(), some) if begins else (Filter({column: some}), ())
+            records = self._search(spec, terms, column, beginnings)
+            found |= {record.id: record for record in records}
+        return tuple(sorted(found.values(), key=lambda record: (record.created_at, record.id)))
+
     def hides(self, kind: Kind, field: str, value: str) -> bool:
         """See `RemoteSystem.hides`: the total counts rows that access rules take from the page afterwards."""
         where = self._where(kind, field, value)
@@ -232,43 +265,37 @@ class ServiceNowSystem:
     def _where(self, kind: Kind, field: str, value: str) -> Filter | None:
         """A query for one value, None where the value may not enter a query."""
         spec, book = self._spec(kind)
-        column = wire.ID if field == "id" else spec.column(field)
-        if column is None:
-            raise Misconfigured(f"the profile has no field {field!r} of {kind}", system=self._api.system)
+        column = self._column(spec, field)
         try:
             stored = wire.stored_state(value, spec, book) if field == "state" else value
             return Filter({column: (stored,)})
         except (ValueError, wire.UnknownField):
             return None
 
-    def _search(self, spec: KindProfile, where: Filter) -> list[Record]:
+    def _column(self, spec: KindProfile, field: str) -> str:
+        column = wire.ID if field == "id" else spec.column(field)
+        if column is None:
+            raise Misconfigured(f"the profile has no field {field!r} of {spec.kind}", system=self._api.system)
+        return column
+
+    def _search(
+        self, spec: KindProfile, where: Filter, column: str = "", beginnings: tuple[str, ...] = ()
+    ) -> list[Record]:
+        """The records that match; with `beginnings`, those whose `column` begins with one of these checked values."""
         _, book = self._spec(spec.kind)
-        rows = every_row(self._api, self._retries, spec.table, where, wire.columns_of(spec))
-        decoded = (wire.decode_row(row, spec, book) for row in rows)
+        extra = "^OR".join(f"{column}STARTSWITH{one}" for one in beginnings)
+        rows = every_row(self._api, self._retries, spec.table, where, wire.columns_of(spec), extra=extra)
+        hits = (row for row in rows if not beginnings or str(row.get(column, "")).startswith(beginnings))
+        decoded = (wire.decode_row(row, spec, book) for row in hits)
         return [one for one in decoded if isinstance(one, Record)]
 
     # -- notes -----------------------------------------------------------------------------------------------------
 
     def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
-        """See `RemoteSystem.notes`. The table name of an entry is not asked for: it may be that of a child class."""
-        self._ready()
+        """See `RemoteSystem.notes`."""
+        self._spec(kind)
         self._check_id(kind, id)
-        where = Filter({"element_id": (id,), "element": (self._profile.note_field,)})
-        extra = f"valueLIKE{containing}" if wire.may_be_queried(containing) else ""
-        columns = ("value", wire.CREATED, "sys_created_by")
-        rows = every_row(self._api, self._retries, JOURNAL, where, columns, extra=extra)
-        found = (self._note(row) for row in rows)
-        hits = (note for note in found if containing in note.text)
-        return tuple(sorted(hits, key=lambda note: (note.created_at, note.id)))
-
-    def _note(self, row: Row) -> Note:
-        try:
-            created = wire.parse_instant(wire.text_of(row, wire.CREATED, "created_at"), "created_at")
-            author = wire.text_of(row, "sys_created_by", "author")
-            return Note(wire.id_of(row), wire.text_of(row, "value", "text"), author, created)
-        except wire.FieldError as error:
-            message = f"a work note cannot be read: {error}"
-            raise Misconfigured(message, system=self._api.system) from None
+        return journal.notes_of(self._api, self._retries, self._profile.note_field, id, containing)
 
     def write_note(self, kind: Kind, id: str, text: str) -> None:
         """See `RemoteSystem.write_note`. Raises `Refused` when the server accepted the note and did not write it."""

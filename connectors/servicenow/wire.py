@@ -99,10 +99,12 @@ def decode_row(row: Any, spec: KindProfile, book: StateBook) -> Record | Unreada
         return _unreadable(row, spec.kind, error)
 
 
-def place_of_row(found: Record | UnreadableRecord) -> Cursor | None:
-    """Where a decoded row lies in its feed, None when that could not be read."""
+def place_of_row(found: Record | UnreadableRecord, column: str = UPDATED) -> Cursor | None:
+    """Where a decoded row lies among rows in the order of a stamp, None when that could not be read."""
     if isinstance(found, Record):
-        return Cursor(found.updated_at, found.id)
+        return Cursor(found.updated_at if column == UPDATED else found.created_at, found.id)
+    if column != UPDATED:
+        return None
     return Cursor(found.stamp, found.id) if found.id and found.stamp else None
 
 

@@ -113,6 +113,33 @@ class Port:
             hidden=len(window) - len(shown),
         )
 
+    def created_in(self, kind: Kind, position: Position, until: datetime, limit: int) -> Page:
+        began = self.network.hub.now
+
+        def act() -> Page:
+            place = (position.after.stamp, position.after.id)
+            rows = [
+                r for r in self.server.rows(kind) if place < (r.created_at, r.id) and r.created_at < until
+            ]
+            rows.sort(key=lambda row: (row.created_at, row.id))
+            window = rows[position.skip : position.skip + limit]
+            shown = [row for row in window if (kind, row.id) not in self.server.hidden]
+            garbled = [row for row in shown if (kind, row.id) in self.server.garbled]
+            after = Position(position.after, position.skip + limit)
+            if shown:
+                after = Position(Cursor(shown[-1].created_at, shown[-1].id))
+            return Page(
+                records=tuple(row for row in shown if row not in garbled),
+                next=after if len(rows) > position.skip + limit else None,
+                asked_at=self._asked(self.server.stamp(), began),
+                unreadable=tuple(_unreadable(row) for row in garbled),
+                hidden=len(window) - len(shown),
+                total=len(rows),
+            )
+
+        page: Page = self._read("created_in", act)
+        return page
+
     def read(self, kind: Kind, id: str) -> Record:
         self.read_at[id_of_task(), id] = self.network.hub.now
         return self._read("read", lambda: self._see(kind, id))
@@ -134,19 +161,27 @@ class Port:
         return self._read("read_many", act)
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
-        def act() -> tuple[Record, ...]:
-            now = self.network.hub.now
-            out_of_sight = self.server.hidden | self.server.garbled
-            rows = [
-                row
-                for row in self.server.rows(kind)
-                if (row.id if field == "id" else row.get(field)) == value
-                and self.server.shown_at.get((kind, row.id), 0.0) <= now
-                and (kind, row.id) not in out_of_sight
-            ]
-            return tuple(sorted(rows, key=lambda row: (row.created_at, row.id)))
+        return self._read("find", lambda: self._found(kind, field, lambda text: text == value))
 
-        return self._read("find", act)
+    def find_many(
+        self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False
+    ) -> tuple[Record, ...]:
+        def wanted(text: str) -> bool:
+            return text.startswith(tuple(values)) if begins else text in values
+
+        return self._read("find_many", lambda: self._found(kind, field, wanted))
+
+    def _found(self, kind: Kind, field: str, wanted: Callable[[str], bool]) -> tuple[Record, ...]:
+        now = self.network.hub.now
+        out_of_sight = self.server.hidden | self.server.garbled
+        rows = [
+            row
+            for row in self.server.rows(kind)
+            if wanted(row.id if field == "id" else row.get(field))
+            and self.server.shown_at.get((kind, row.id), 0.0) <= now
+            and (kind, row.id) not in out_of_sight
+        ]
+        return tuple(sorted(rows, key=lambda row: (row.created_at, row.id)))
 
     def hides(self, kind: Kind, field: str, value: str) -> bool:
         def act() -> bool:

@@ -243,6 +243,42 @@ class RemoteSystemContract:
         world.make(1)
         assert world.remote.find(world.kind, "short_description", value) == ()
 
+    def test_records_are_found_by_many_values_or_their_beginnings(self, world):
+        ids = world.make(3)
+        for id, text in zip(ids, (f"n {ids[0]} a", f"n {ids[0]} b", f"N {ids[0]}"), strict=True):
+            world.remote.update(world.kind, id, {"short_description": text})
+        find = world.remote.find_many
+        wanted = [f"w{number}" for number in range(45)] + [f"n {ids[0]} b", f"n {ids[0]} a", "a^b", ""]
+        assert {one.id for one in find(world.kind, "short_description", wanted)} == set(ids[:2])
+        begun = find(world.kind, "short_description", [*wanted[:45], f"n {ids[0]}"], begins=True)
+        assert {one.id for one in begun} == set(ids[:2])
+        assert find(world.kind, "short_description", []) == ()
+
+    # -- in the order of creation
+
+    @pytest.mark.parametrize("limit", [1, 2, 1000])
+    def test_records_created_in_a_period_come_once_in_order(self, world, limit):
+        world.tick(5)
+        since = world.remote.server_time()
+        world.tick(5)
+        ids = world.make(3)
+        world.tick(5)
+        until = max(one.created_at for one in world.remote.read_many(world.kind, ids)) + timedelta(seconds=1)
+        later = world.make(1)
+        world.remote.update(world.kind, ids[0], {"short_description": "changed since"})
+        position, found = Position(Cursor(since)), []
+        while position is not None:
+            page = world.remote.created_in(world.kind, position, until, limit)
+            assert page.total is not None and page.total >= len(page.records)
+            found += page.records
+            position = page.next
+        assert [(one.created_at, one.id) for one in found] == sorted(
+            (one.created_at, one.id) for one in found
+        )
+        assert set(ids) <= {one.id for one in found}
+        assert len({one.id for one in found}) == len(found)
+        assert not set(later) & {one.id for one in found}
+
     # -- writes
 
     def test_an_update_returns_the_record_as_it_then_stands(self, world):

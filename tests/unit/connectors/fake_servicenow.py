@@ -24,7 +24,7 @@ OM_URL = "http://127.0.0.1"
 FSM_URL = "http://127.0.0.2"
 START = datetime(2026, 6, 1, 10, 0, 0, tzinfo=UTC)
 STATE_NUMBERS = {"draft": "1", "closed_complete": "3", "closed_incomplete": "4", "canceled": "7"}
-_TERM = re.compile(r"([A-Za-z_.]+?)(NOT IN|STARTSWITH|>=|LIKE|IN|=|>)(.*)\Z", re.DOTALL)
+_TERM = re.compile(r"([A-Za-z_.]+?)(NOT IN|STARTSWITH|>=|LIKE|IN|=|>|<)(.*)\Z", re.DOTALL)
 
 
 @functools.cache
@@ -216,6 +216,8 @@ class FakeServiceNow:
             return value.lower() in found.lower()
         if operator == "=":
             return found.lower() == value.lower()
+        if operator == "<":
+            return found < value
         return found > value if operator == ">" else found >= value
 
     # -- what every instance has -----------------------------------------------------------------------------------

@@ -179,6 +179,34 @@ class FakeSystem:
             hidden=len(window) - len(shown),
         )
 
+    def created_in(self, kind: Kind, position: Position, until: datetime, limit: int) -> Page:
+        self._maybe_fail("created_in", lambda: None)
+        rows = sorted(
+            (
+                r
+                for (k, _), r in self.records.items()
+                if k is kind and (r.created_at, r.id) > _key(position.after) and r.created_at < until
+            ),
+            key=lambda r: (r.created_at, r.id),
+        )
+        window = rows[position.skip : position.skip + limit]
+        shown = [r for r in window if r.id not in self.hidden]
+        after = Position(position.after, position.skip + limit)
+        if shown:
+            after = Position(Cursor(shown[-1].created_at, shown[-1].id))
+        return Page(
+            records=tuple(r for r in shown if r.id not in self.unreadable),
+            next=after if len(rows) > position.skip + limit else None,
+            asked_at=self.server_time(),
+            unreadable=tuple(
+                UnreadableRecord(kind, r.id, r.updated_at, "state", "garbled", "{}")
+                for r in shown
+                if r.id in self.unreadable
+            ),
+            hidden=len(window) - len(shown),
+            total=len(rows),
+        )
+
     def walk(self, kind: Kind, place: Place, limit: int, wanted: Wanted) -> Stretch:
         self._maybe_fail("walk", lambda: None)
         limit = min(limit, self.page_limit)
@@ -221,6 +249,15 @@ class FakeSystem:
         shown = self.time.now - timedelta(seconds=self.index_lag_s)
         rows = [r for r in rows if r.created_at <= shown or not self.index_lag_s]
         return tuple(r for r in rows if r.id not in self.hidden | self.unreadable)
+
+    def find_many(
+        self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False
+    ) -> tuple[Record, ...]:
+        self._maybe_fail("find_many", lambda: None)
+        rows = [r for (k, _), r in self.records.items() if k is kind and r.id not in self.hidden]
+        if begins:
+            return tuple(r for r in rows if record_value(r, field).startswith(tuple(values)))
+        return tuple(r for r in rows if record_value(r, field) in values)
 
     def hides(self, kind: Kind, field: str, value: str) -> bool:
         rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]

@@ -1,0 +1,38 @@
+"""The work notes of a record, as the journal of the instance keeps them.
+
+Called by `system`. Only reads; writing a note is a change of its record.
+"""
+
+from __future__ import annotations
+
+from connectors.errors import Misconfigured
+from connectors.ports import Note
+from connectors.retrying import Retries
+from connectors.servicenow import wire
+from connectors.servicenow.filters import Filter
+from connectors.servicenow.search import every_row
+from connectors.servicenow.table_api import Row, TableApi
+
+TABLE = "sys_journal_field"
+
+
+def notes_of(api: TableApi, retries: Retries, field: str, id: str, containing: str) -> tuple[Note, ...]:
+    """The entries of one journal field of a record that contain a text, oldest first.
+
+    The table name of an entry is not asked for: it may be that of a child class.
+    """
+    where = Filter({"element_id": (id,), "element": (field,)})
+    extra = f"valueLIKE{containing}" if wire.may_be_queried(containing) else ""
+    columns = ("value", wire.CREATED, "sys_created_by")
+    rows = every_row(api, retries, TABLE, where, columns, extra=extra)
+    hits = (note for note in (_note(row, api.system) for row in rows) if containing in note.text)
+    return tuple(sorted(hits, key=lambda note: (note.created_at, note.id)))
+
+
+def _note(row: Row, system: str) -> Note:
+    try:
+        created = wire.parse_instant(wire.text_of(row, wire.CREATED, "created_at"), "created_at")
+        author = wire.text_of(row, "sys_created_by", "author")
+        return Note(wire.id_of(row), wire.text_of(row, "value", "text"), author, created)
+    except wire.FieldError as error:
+        raise Misconfigured(f"a work note cannot be read: {error}", system=system) from None
