@@ -4,6 +4,7 @@ Called by `state.store` for delivery. A queue is one domain order and one target
 
 - what is in flight or in doubt blocks everything else of its queue; doubt goes before what is pending;
 - gate answers go before everything that is pending;
+- the queues of live effects go before those that a backfill filled; within a queue birth decides alone;
 - a parked effect blocks only later ones with the same target, and no gate answer.
 
 A claim is durable as `in_flight` before it is handed out, so a crash can never hide that something may have been sent.
@@ -82,7 +83,7 @@ _NEXT = (
         _C.c.unremembered,
     )
     .where(*_heads(), _DUE, _C.c.system.not_in(bindparam("without", expanding=True)))
-    .order_by(_C.c.priority, _C.c.id)
+    .order_by(_C.c.priority, _C.c.background, _C.c.id)
     .limit(bindparam("limit", type_=Integer))
     # a row that is being settled or superseded just now is passed by, never waited for (PostgreSQL)
     .with_for_update(skip_locked=True, of=_C)

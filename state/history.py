@@ -13,9 +13,10 @@ from sqlalchemy import Connection, bindparam, select
 
 from mappings.model import EffectStatus, Facts, Kind, Record
 from mappings.requests import Request
-from state import facts, ledger, outbox, quarantine, requests, safety, schema, sweeps, watermarks
+from state import backfills, facts, ledger, outbox, quarantine, requests, safety, schema, sweeps, watermarks
 from state.snapshots import COLUMNS, Snapshots, chunks, to_record
 from state.types import (
+    Backfill,
     Baseline,
     LedgerEntry,
     QuarantinedRecord,
@@ -136,6 +137,14 @@ class History:
     def stops(self) -> tuple[SafetyStop, ...]:
         """Lanes that stopped before a mass change, oldest first."""
         return safety.every(self._connection)
+
+    def backfill(self, name: str) -> Backfill | None:
+        """How far the backfill of that name came."""
+        return backfills.get(self._connection, name)
+
+    def backfills(self) -> tuple[Backfill, ...]:
+        """How far each backfill came, oldest first."""
+        return backfills.every(self._connection)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

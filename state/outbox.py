@@ -89,6 +89,7 @@ def apply(
     revive: bool = True,
     unremembered: bool = False,
     probe_from: datetime | None = None,
+    background: bool = False,
 ) -> tuple[str, ...]:
     """Voids what the decision supersedes and stores what it intends; the keys that wait now and did not before.
 
@@ -108,7 +109,7 @@ def apply(
         # born anew at the end of its queue: its old place was before effects that were decided since
         connection.execute(_FORGET, {"keys": wanted_again})
     if born:
-        rows = [_row(effects[key], stored.get(key), now) for key in born]
+        rows = [_row(effects[key], stored.get(key), now) | {"background": background} for key in born]
         if unremembered:
             doubt = {"status": EffectStatus.IN_DOUBT.value, "not_before": probe_from, "unremembered": True}
             rows = [row | doubt for row in rows]

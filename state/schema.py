@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration."""
 
 metadata = MetaData()
@@ -247,6 +247,22 @@ safety_stops = Table(
 )
 """Lanes that stopped before a mass change."""
 
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("kind", Text, nullable=False),  # where it is, with the three below
+    Column("stamp", Instant, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("skip", Integer, nullable=False),
+    Column("read", Integer, nullable=False),
+    Column("counts", Json, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+)
+
 plans = Table(
     "plans",
     metadata,
@@ -289,7 +305,16 @@ outbox = Table(
     Column("reason", OutsideText, nullable=False),
     # an earlier or later life may have sent it, and this state does not remember
     Column("unremembered", Boolean, nullable=False, server_default=false()),
-    Index("outbox_waiting", "priority", "id", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
+    # a backfill intends it: the queues of live effects go first
+    Column("background", Boolean, nullable=False, server_default=false()),
+    Index(
+        "outbox_waiting",
+        "priority",
+        "background",
+        "id",
+        sqlite_where=text(WAITING),
+        postgresql_where=text(WAITING),
+    ),
     Index("outbox_queues", "subject", "system", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     Index("outbox_in_flight", "lease_until", sqlite_where=text(IN_FLIGHT), postgresql_where=text(IN_FLIGHT)),
     Index("outbox_moved", "moved_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),

@@ -34,6 +34,7 @@ from state.leases import run_lock
 from state.migrations import check_revision, create_or_migrate
 from state.transaction import Transaction
 from state.types import (
+    Backfill,
     Baseline,
     Canary,
     Claim,
@@ -62,6 +63,7 @@ from state.types import (
 from state.watermarks import initialise as begin_at
 
 __all__ = [
+    "Backfill",
     "Baseline",
     "Canary",
     "Claim",

@@ -16,9 +16,21 @@ from sqlalchemy import Connection
 from mappings.effects import Decision
 from mappings.model import Facts, Kind, Link, Record, System
 from mappings.requests import Request
-from state import catch_up, facts, ledger, links, outbox, quarantine, requests, safety, sweeps, watermarks
+from state import (
+    backfills,
+    catch_up,
+    facts,
+    ledger,
+    links,
+    outbox,
+    quarantine,
+    requests,
+    safety,
+    sweeps,
+    watermarks,
+)
 from state.snapshots import Snapshots
-from state.types import Baseline, Claim, Done, LedgerEntry, Outcome, SafetyStop, VanishedLink
+from state.types import Backfill, Baseline, Claim, Done, LedgerEntry, Outcome, SafetyStop, VanishedLink
 
 
 class Transaction:
@@ -34,6 +46,7 @@ class Transaction:
         self._catch_up: catch_up.CatchUp | None = None
         self._asked = False
         self._unremembered = False
+        self._background = False
 
     def snapshot(self, kind: Kind, id: str) -> Record | None:
         """The record as last seen."""
@@ -78,13 +91,22 @@ class Transaction:
         return self._catch_up is not None
 
     @contextmanager
-    def unremembered(self, so: bool) -> Iterator[None]:
+    def unremembered(self, *, so: bool) -> Iterator[None]:
         """What is applied inside is born in doubt, as all is in a catch-up: it follows from something unremembered."""
         before, self._unremembered = self._unremembered, so
         try:
             yield
         finally:
             self._unremembered = before
+
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        """What is applied inside is sent after what is live."""
+        self._background = True
+        try:
+            yield
+        finally:
+            self._background = False
 
     def review_later(self, kind: Kind, subject: str) -> None:
         """At the end of the catch-up this subject is looked at as a whole."""
@@ -122,6 +144,7 @@ class Transaction:
             self._now,
             revive=revive,
             unremembered=self.catching_up or self._unremembered,
+            background=self._background,
             probe_from=self._catch_up.probe_from if self._catch_up else None,
         )
 
@@ -216,6 +239,17 @@ class Transaction:
     def clear_lane(self, lane: str) -> None:
         """The lane has done what it was allowed to do."""
         safety.clear(self._connection, lane)
+
+    # -- backfills -------------------------------------------------------------------------------------------------
+
+    def begin_backfill(self, wanted: Backfill) -> Backfill:
+        """The backfill of that name as it stands; `wanted` where there was none."""
+        return backfills.begin(self._connection, wanted, self._now)
+
+    def move_backfill(self, before: Backfill, after: Backfill, *, finished: bool = False) -> bool:
+        """Moves a backfill on; False when another process has moved it, then nothing of this may be committed."""
+        after = replace(after, finished_at=self._now if finished else None)
+        return backfills.move(self._connection, before, after)
 
     # -- the rest --------------------------------------------------------------------------------------------------
 

@@ -231,6 +231,25 @@ class SafetyStop:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far a backfill of the subjects created from `since` to `until` came.
+
+    It stands `skip` rows behind the place (stamp, id) among those of `kind`. `read` and `counts` are of all its runs.
+    """
+
+    name: str
+    since: datetime
+    until: datetime
+    kind: Kind
+    stamp: datetime
+    id: str = ""
+    skip: int = 0
+    read: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ParkedEffect:
     """An effect that waits for a person."""
 

@@ -199,7 +199,7 @@ class Delivery:
                 if _is_news(one):
                     tx.remember(_entry(one, self._took_ms(one.claim)))
                 if follow:
-                    with tx.unremembered(one.claim.unremembered):
+                    with tx.unremembered(so=one.claim.unremembered):
                         self._consequences(tx, one, sightings)
         sightings.tell(self._log)
         for one in performed:

@@ -15,7 +15,7 @@ IDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "this process, from its start to its end",
         "cycle": "one turn of one lane",
-        "lane": "intake, delivery, sweep or backfill",
+        "lane": "intake, delivery, sweep, or backfill and its name",
         "feed": "what is polled: customer_order, order_line, domain_order, order_task, work_order, work_task",
         "system": "order_management or field_service",
         "order": "id of the customer order",
@@ -53,6 +53,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "kind": "the kind of record or effect",
         "lease": "what only one daemon does at a time: feed:<feed>, gate",
         "known": "how many orders are known and not ended",
+        "left": "records still to be read",
+        "left_s": "seconds that the rest takes at this rate",
         "lag_s": "age of the watermark by the server's clock",
         "logger": "name of the library's logger",
         "match": "the property that is compared",
@@ -69,6 +71,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "plan": "the planned work orders: rule and slot",
         "probe_in_s": "seconds until a look at the remote system is believed",
         "problems": "how many problems were found",
+        "rate": "records a second",
         "reason": "why",
         "retry_in_s": "seconds until the next try",
         "rows": "how many rows",
@@ -118,6 +121,7 @@ _LIFE = (
         "outcome ms pages fetched changed hidden effects doubtful parked deferred watermark_from watermark_to watermarks"
         " lag_s backlog oldest_s catch_up error detail",
     ),
+    _event("backfill.advanced", "info", "How far a backfill is.", "fetched left effects rate left_s"),
     _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
     _event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"

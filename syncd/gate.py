@@ -151,7 +151,7 @@ class Gate:
             tx.move_request(replace(current, reasons=verdict.reasons))
             return
         decision = answered(current, verdict, evidence, facts[0], policy)
-        with tx.unremembered(current.unremembered):
+        with tx.unremembered(so=current.unremembered):
             self._observer.apply(tx, decision, sightings)
         reasons = verdict.reasons if isinstance(verdict, Hold) else ()
         status = _status_after(verdict, policy)

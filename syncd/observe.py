@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mappings import changes, decisions, ponr
 from mappings.effects import Decision, Effect
-from mappings.model import SUBJECT_KINDS, Kind, Origin, Record
+from mappings.model import SUBJECT_KINDS, Facts, Kind, Origin, Record
 from mappings.requests import RequestStatus, asks
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
@@ -94,6 +94,16 @@ class Observer:
         """Links a work order to the subject that it names, whatever is remembered of it."""
         self._link(tx, work_order, sightings)
 
+    def decided(
+        self, tx: Transaction, facts: Facts, sightings: Sightings, rule: Callable[[Facts], Decision]
+    ) -> Decision | None:
+        """What a rule says; None where it fails: that is a defect, and its record waits in quarantine."""
+        try:
+            return rule(facts)
+        except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop a lane: the record is kept
+            _keep(tx, facts.subject, error, sightings)
+            return None
+
     def apply(
         self, tx: Transaction, decision: Decision, sightings: Sightings, *, revive: bool = True
     ) -> None:
@@ -143,11 +153,7 @@ class Observer:
             try:
                 decision = decisions.decide(found, facts, self._policy())
             except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
-                reason = f"deciding on it failed: {type(error).__name__}"
-                tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
-                sightings.add(
-                    "record.quarantined", kind=record.kind, id=record.id, number=record.number, reason=reason
-                )
+                _keep(tx, record, error, sightings)
                 continue
             self.apply(tx, decision, sightings)
 
@@ -199,6 +205,13 @@ class Observer:
             self.follow_up(tx, subject.kind, subject.id, sightings)
         else:
             self.apply(tx, decisions.found_again(work_order, link, facts, self._policy()), sightings)
+
+
+def _keep(tx: Transaction, record: Record, error: Exception, sightings: Sightings) -> None:
+    """A record that a rule fails on."""
+    reason = f"deciding on it failed: {type(error).__name__}"
+    tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
+    sightings.add("record.quarantined", kind=record.kind, id=record.id, number=record.number, reason=reason)
 
 
 def _look_at_whole(tx: Transaction, subject: Record) -> None:

@@ -317,17 +317,9 @@ class Sweep:
     def _decide(
         self, tx: Transaction, facts: Facts, sightings: Sightings, rule: Callable[[Facts], Decision]
     ) -> None:
-        try:
-            decision = rule(facts)
-        except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the sweep: the record is kept
-            record = facts.subject
-            reason = f"deciding on it failed: {type(error).__name__}"
-            tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
-            sightings.add(
-                "record.quarantined", kind=record.kind, id=record.id, number=record.number, reason=reason
-            )
-            return
-        self._observer.apply(tx, decision, sightings, revive=False)
+        decision = self._observer.decided(tx, facts, sightings, rule)
+        if decision is not None:
+            self._observer.apply(tx, decision, sightings, revive=False)
 
     # -- one transaction -------------------------------------------------------------------------------------------
 

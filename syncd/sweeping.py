@@ -60,7 +60,7 @@ def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
 def run_alone(app: App, stopping: Callable[[], bool], *, plan: bool = False) -> Swept:
     """One sweep while nobody else sweeps. Raises `StateLocked` when somebody does, `IdentityChanged` before it compares a
     stranger, and the connectors' errors."""
-    _recognise(app, plan=plan)
+    recognise(app, plan=plan)
     if plan:
         return app.sweep.run(stopping, plan=True)
     owner = f"sweep:{new_run()}"
@@ -72,8 +72,8 @@ def run_alone(app: App, stopping: Callable[[], bool], *, plan: bool = False) -> 
         app.store.give_back(LANE, owner)
 
 
-def _recognise(app: App, *, plan: bool) -> None:
-    """A plan stores nothing, not even that a known system answers under another URL."""
+def recognise(app: App, *, plan: bool) -> None:
+    """Raises `IdentityChanged` where a system is not the one that the state knows, and the connectors' errors. A plan stores nothing, not even that a known system answers under another URL."""
     for system, remote in sorted(app.systems.items()):
         if not plan:
             app.identities.recognise(system)

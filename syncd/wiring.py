@@ -20,6 +20,7 @@ from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
 from mappings.ponr import Mode, Scope
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate
+from syncd.backfill import Backfill
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config, Secret, SystemSection
@@ -55,6 +56,7 @@ class App:
     turns: Turns
     sweep: Sweep
     sweep_every_s: float
+    backfill: Backfill
     identities: Identities
     catch_up: CatchUp
     executor: Executor
@@ -238,6 +240,17 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             cancel_duplicates=figures.cancel_duplicates,
         ),
         sweep_every_s=figures.sweep_every_s,
+        backfill=Backfill(
+            om,
+            fsm,
+            store,
+            observer,
+            intake,
+            safety=safety,
+            policy=policy,
+            log=log,
+            page_size=figures.page_size[System.ORDER_MANAGEMENT],
+        ),
         executor=executor,
         workers=figures.workers,
         drain_timeout_s=figures.drain_timeout_s,

@@ -19,6 +19,7 @@ VERBS = {
     "Run": {
         "run": "run the daemon",
         "once": "run one cycle of every lane, then end",
+        "backfill": "do for a past period what live would have done, once",
         "sweep": "compare every record in play with what is remembered",
     },
     "Look": {

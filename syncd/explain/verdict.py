@@ -138,8 +138,8 @@ def _undecided(facts: Facts, policy: Policy) -> Iterator[str]:
     yield from map(said, decision.because)
     if facts.historic:
         yield (
-            "syncd was not responsible for it yet, and creates nothing for it by itself: make the work order by hand in"
-            " field service and name this domain order there; then syncd links it and notes its states"
+            "syncd was not responsible for it yet, and creates nothing for it by itself: syncd backfill does, for a period;"
+            " or make the work order by hand in field service and name this domain order there, then syncd links it"
         )
     else:
         yield "nothing is lost: it is decided as soon as that changes"

@@ -243,7 +243,7 @@ class Watch:
                     and slot in slots
                     and record.get(field) == condition
                     and record.state in TRIGGER[kind]
-                    and not self.truth.is_historic(record)
+                    and (self.truth.backfilled or not self.truth.is_historic(record))
                 ):
                     return True
         return False

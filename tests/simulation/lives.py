@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.errors import RemoteError
 from mappings.decisions import Policy
 from mappings.model import System
 from state.store import StateError
 from syncd import logs
+from syncd.backfill import Wish
 from syncd.catch_up import ORDER
 from syncd.clock import SteadyClock
 from syncd.daemon import answer_requests, once_with, take_in, tell_drained
@@ -258,6 +260,26 @@ class Life:
             self.group.end()
 
         self.group.spawn(turn)
+
+    def backfill(self, wish: Wish) -> None:
+        """`syncd backfill`, by hand. Raises `Died` where the life ends."""
+        self.app.backfill.run(wish, lambda: False)
+
+    def backfill_beside(self, wish: Wish) -> None:
+        """`syncd backfill`, as a process of its own."""
+
+        def turn() -> None:
+            self._safely("backfill", lambda: self._cut_short(wish))
+            self.group.end()
+
+        self.group.spawn(turn)
+
+    def _cut_short(self, wish: Wish) -> None:
+        """A run that a failing system ends; somebody runs it again."""
+        try:
+            self.backfill(wish)
+        except RemoteError as error:
+            self.machine.tell(self.name, f"ends: {error}")
 
 
 def _is_read(name: str) -> bool:

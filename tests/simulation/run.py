@@ -14,9 +14,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from connectors.ports import BEGINNING
 from mappings.model import Kind, System
 from state.store import Baseline, Identity
 from syncd import logs
+from syncd.backfill import Wish
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
 from tests.simulation.faults import ALL, Faults
@@ -35,6 +37,10 @@ CALM_S = 3000.0
 """How long a healed world gets to come to rest at most."""
 LOOK_S = 150.0
 """How often it is looked at meanwhile."""
+BACKFILLED = 0.35
+"""The share of seeds in which somebody runs a backfill of what is older than the baseline."""
+BACKFILLS = 3
+"""How often it is run: once, twice, and again when it is complete."""
 QUIET_S = 250.0
 """How long nothing may be sent at the end."""
 
@@ -232,6 +238,8 @@ class Simulation:
         self._begin_history()
         end = self.hub.now + self.plan.active_s
         self._start_daemon()
+        if "second_process" in self.plan.faults:
+            self._backfill_some_day()
         self._next_act(end)
         self._next_trouble(end)
         self._go(self.plan.active_s)
@@ -294,6 +302,27 @@ class Simulation:
             self.machine.clock_off += off
             self.tell("clock", f"jumps by {off:.0f} s")
         self.hub.after(10.0, lambda: self._next_trouble(end))
+
+    def _backfill_some_day(self) -> None:
+        random = Random(f"{self.plan.seed}/backfill")
+        if random.random() >= BACKFILLED:
+            return
+        wish = Wish("history", BEGINNING.stamp, self.machine.baseline)
+        at = random.uniform(0.1, 0.7) * self.plan.active_s
+        for number in range(BACKFILLS):
+            die_at = random.randint(1, 60) if random.random() < 0.6 else None
+            self.hub.after(
+                at + number * random.uniform(0, 60), lambda die_at=die_at: self._backfill(wish, die_at)
+            )
+
+    def _backfill(self, wish: Wish, die_at: int | None) -> None:
+        if self._stopped() or self.faults.healed:
+            return
+        self.truth.backfilled = True
+        life = Life(self.machine, f"backfill{len(self.lives) + 1}", prefix="backfill:", die_at=die_at)
+        self.tell(life.name, "starts")
+        self.lives.append(life)
+        life.backfill_beside(wish)
 
     def _beside(self) -> None:
         """A one-shot verb beside the daemon."""

@@ -13,14 +13,16 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from mappings.model import Kind, System
 from state.store import Baseline, Identity
+from syncd.backfill import Wish
 from tests.simulation import field_service as fs
-from tests.simulation.engine import Died, Hub
+from tests.simulation.engine import START, Died, Hub
 from tests.simulation.faults import Faults
 from tests.simulation.lives import Life, Machine
 from tests.simulation.network import SETTLE_S, Network
@@ -32,6 +34,7 @@ STEP_S = 90.0
 """Between two cycles: longer than the search lag, so that the gate may answer."""
 RECOVERY = 5
 """Cycles after a restart, with the settle time before each."""
+HISTORY = (START - timedelta(days=1), START + timedelta(seconds=100))
 PERSON = "person"
 _STAMP = re.compile(r":\d{8}T\d{6}(?=\])")
 """Of a request, in the marker of its answer: when a person asked, which a death before it moves."""
@@ -114,6 +117,8 @@ class Scene:
     before: tuple[Act, ...]
     acts: tuple[Act, ...]
     cycles: int = 1
+    history: tuple[Act, ...] = ()
+    """What was there before the baseline; then a backfill of it runs beside each cycle, until it is complete."""
 
 
 def _fiber(world: World) -> None:
@@ -126,6 +131,10 @@ def _router(world: World) -> None:
 
 def _state(state: str) -> Act:
     return lambda world: world.all_work_orders(state)
+
+
+def _hand(world: World) -> None:
+    world.by_hand()
 
 
 def _ask(world: World) -> None:
@@ -150,6 +159,9 @@ SCENES = (
     Scene("hold", (_fiber,), (_ask,), cycles=3),
     Scene("release", (_fiber, _state("closed_complete")), (_ask,), cycles=3),
     Scene("adoption", (_fiber,), (lambda w: w.by_hand(),)),
+    Scene(
+        "backfill", (), (lambda w: w.edit(Kind.ORDER_LINE, "line", priority="1"),), history=(_router, _hand)
+    ),
 )
 
 
@@ -185,6 +197,8 @@ class Stage:
 
     def _make_state(self, world: World) -> None:
         url = new_state(self._ready)
+        for act in self.scene.history:
+            act(world)
         world.hub.run_until(100.0)
         store = opened(url, world.hub.instant)
         identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
@@ -248,8 +262,8 @@ class Stage:
                 life.group.end()
         raise AssertionError("the last life never dies")
 
-    @staticmethod
     def _cycles(
+        self,
         world: World,
         life: Life,
         count: int,
@@ -259,6 +273,8 @@ class Stage:
         for _ in range(count):
             if until is not None and life.is_at_rest() and world.view() == until:
                 return
+            if self.scene.history and life.name != "before":
+                life.backfill(Wish("history", *HISTORY))
             life.cycle()
             world.hub.run_until(world.hub.now + pause)
 

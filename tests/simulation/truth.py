@@ -31,6 +31,8 @@ class Truth:
         self.om = om
         self.fsm = fsm
         self.baseline: datetime | None = None
+        self.backfilled = False
+        """Somebody had the past done too."""
 
     # -- orders ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,185 @@
+"""`syncd backfill` as a real process: killed at random, beside the daemon, twice; the servers tell what came of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from syncd.demo.processes import Playground, wait_for
+from syncd.demo.truth import PRESCRIBED, read_truth
+from syncd.demo.world import Sandbox
+
+OLD = 60
+TODAY = datetime.now(UTC).date()
+PERIOD = ("--since", str(TODAY - timedelta(days=500)), "--until", str(TODAY))
+SETTINGS = {"page_size = 5\npoll_interval": "poll_interval"}
+
+
+@pytest.fixture
+def sandbox(playground: Playground) -> Sandbox:
+    """Old domain orders, older than the baseline, half of them with a work order that people made."""
+    sandbox = playground.start_sandbox("--history", str(OLD))
+    for new, old in SETTINGS.items():
+        text = playground.config.read_text(encoding="utf-8")
+        playground.config.write_text(text.replace(old, new), encoding="utf-8")
+    assert playground.verb("state", "init", "--from", "now", "--history", "1d").returncode == 0
+    return sandbox
+
+
+def start(playground: Playground, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "syncd", "backfill", *PERIOD, *options]
+    return playground._spawn("backfill", [*command, "--config", str(playground.config)])
+
+
+def once(playground: Playground) -> None:
+    for _ in range(3):
+        assert playground.verb("once").returncode == 0
+
+
+def made(sandbox: Sandbox) -> dict[str, Any]:
+    """What each old domain order came to: the work orders that a rule made, and the notes that name them."""
+    truth = read_truth(sandbox)
+    return {
+        subject.number: (
+            sorted((truth.names[w["template"]], w["priority"], w["state"]) for w in subject.work_orders),
+            sum("[syncd:1:created:" in note for note in subject.notes),
+            sum("[syncd:1:status:" in note for note in subject.notes),
+        )
+        for subject in truth.subjects
+    }
+
+
+def missing(sandbox: Sandbox) -> list[str]:
+    """Old domain orders in progress that lack what the tables prescribe, or have too much."""
+    truth = read_truth(sandbox)
+    states = {row["sys_id"]: row["state_name"] for row in sandbox.report()["domain_orders"]}
+    return [
+        subject.number
+        for subject in truth.subjects
+        if subject.templates != (PRESCRIBED[subject.what] if states[subject.id] == "in_progress" else ())
+    ]
+
+
+def raise_priority(sandbox: Sandbox) -> None:
+    """Somebody changes every old line."""
+    for line in sandbox.report()["order_lines"]:
+        table = "sn_ind_tmt_orm_order_line_item"
+        sandbox.control(
+            "POST", f"records/{table}/{line['sys_id']}", {"values": {"priority": "1"}, "system": "om"}
+        )
+
+
+def test_a_plan_writes_nothing_and_the_run_does_what_it_said(
+    playground: Playground, sandbox: Sandbox
+) -> None:
+    before = sandbox.writes()
+    planned = playground.verb("backfill", *PERIOD, "--plan", "--json")
+    assert planned.returncode == 4, planned.stderr
+    counts = json.loads(planned.stdout)["counts"]
+    assert counts["create_work_order"] > 10
+    assert playground.verb("backfill", *PERIOD, "--plan").stdout.count("create work order") > 10
+    assert sandbox.writes() == before
+    done = playground.verb("backfill", *PERIOD, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"] == counts
+    assert sandbox.writes() == before
+    once(playground)
+    assert missing(sandbox) == []
+    again = playground.verb("backfill", *PERIOD)
+    assert (again.returncode, "is complete" in again.stdout) == (0, True)
+
+
+def test_killed_at_random_beside_the_daemon_it_makes_the_same_world(
+    playground: Playground, sandbox: Sandbox, make_other: Callable[[], tuple[Playground, Sandbox]]
+) -> None:
+    calm_ground, calm = make_other()
+    raise_priority(calm)
+    assert calm_ground.verb("backfill", *PERIOD).returncode == 0
+    once(calm_ground)
+
+    seed = random.SystemRandom().randrange(10**6)
+    chance = random.Random(seed)
+    daemon = playground.start_daemon()
+    deaths = 0
+    for number in range(6):
+        process = start(playground, "--rate", "25")
+        if number == 2:
+            raise_priority(sandbox)
+        try:
+            assert process.wait(chance.uniform(0.5, 2.5)) == 0
+            break
+        except subprocess.TimeoutExpired:
+            playground.kill(process)
+            deaths += 1
+    rival = start(playground)
+    assert start(playground).wait(60) in (0, 75), f"seed {seed}"
+    assert rival.wait(60) in (0, 75), f"seed {seed}"
+    assert start(playground).wait(60) == 0, f"seed {seed}"
+    wait_for("the same world", lambda: made(sandbox) == made(calm) or None, limit_s=40)
+    assert missing(sandbox) == [], f"seed {seed}, {deaths} deaths"
+    twice = Counter(row["correlation_id"] for row in read_truth(sandbox).work_orders if row["correlation_id"])
+    assert max(twice.values()) == 1, f"seed {seed}"
+    assert all(notes == 0 for *_, notes in made(sandbox).values())
+    assert playground.stop(daemon) == 0
+
+
+@pytest.fixture
+def make_other(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
+    """Another world with the same past."""
+
+    def make() -> tuple[Playground, Sandbox]:
+        ground = Playground(tmp_path_factory.mktemp("calm"), poll="300ms")
+        request.addfinalizer(ground.close)
+        other = ground.start_sandbox("--history", str(OLD))
+        assert ground.verb("state", "init", "--from", "now", "--history", "1d").returncode == 0
+        return ground, other
+
+    return make
+
+
+def test_a_signal_ends_it_behind_its_page_and_it_goes_on(playground: Playground, sandbox: Sandbox) -> None:
+    process = start(playground, "--rate", "1", "--name", "slow")
+    path = playground.folder / "backfill.log"
+    wait_for("its first page", lambda: "work_order.linked" in path.read_text(encoding="utf-8"))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert '"outcome":"cut short"' in path.read_text(encoding="utf-8")
+    done = playground.verb("backfill", *PERIOD, "--name", "slow", "--json")
+    assert (done.returncode, json.loads(done.stdout)["read"]) == (0, OLD)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_what_is_asked_wrongly_is_told(playground: Playground) -> None:
+    assert playground.verb("backfill", "--since", "2026-02-01", "--until", "2026-01-01").returncode == 2
+    assert "2026-01-31" in playground.verb("backfill", "--since", "spring", "--until", "2026-01-01").stderr
+    assert playground.verb("backfill", *PERIOD, "--name", "a b").returncode == 2
+    assert playground.verb("backfill", *PERIOD, "--name", "x").returncode == 0
+    other = playground.verb("backfill", "--since", "2026-01-01", "--until", "2026-02-01", "--name", "x")
+    assert (other.returncode, "another --name" in other.stderr) == (2, True)
+
+
+def test_a_system_that_is_away_ends_it_with_69_and_a_mass_change_with_4(
+    playground: Playground, sandbox: Sandbox
+) -> None:
+    sandbox.control("POST", "faults", {"kind": "outage", "system": "fsm"})
+    assert playground.verb("backfill", *PERIOD).returncode == 69
+    sandbox.control("DELETE", "faults")
+    with playground.config.open("a", encoding="utf-8") as config:
+        config.write("\n[safety]\nfloor = 1\nshare = 0.0\n")
+    stopped = playground.verb("backfill", *PERIOD, "--name", "all")
+    assert stopped.returncode == 4
+    assert "syncd safety allow backfill:all" in stopped.stdout
+    said = ("--by", "A. Meier", "--reason", "as planned")
+    assert playground.verb("safety", "allow", "backfill:all", *said).returncode == 0
+    assert playground.verb("backfill", *PERIOD, "--name", "all").returncode == 0
+    once(playground)
+    assert missing(sandbox) == []
