@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from mappings.changes import Lifecycle
@@ -20,12 +21,24 @@ CATCHING_UP = "syncd is catching up with both systems after a start"
 class ClosureSettings:
     """What the config says about the gate. `marker` is the field and value of OM that ask for closure, None: no gate.
 
-    `release` are the fields written on release; without any, the release is a note only.
+    `release` are the fields written on release; without any, the release is a note only. `closed` are the states of a
+    work order that satisfy the gate, None: all in which it has ended. `cleared` is what the marker says when a hold takes
+    it away. `reopen` are the fields written where `past_gate` reopens.
     """
 
     marker: tuple[str, str] | None = None
     no_work_orders: Literal["release", "hold"] = "release"
     release: Mapping[str, str] = field(default_factory=dict)
+    closed: frozenset[str] | None = None
+    on_hold: Literal["keep", "clear"] = "keep"
+    cleared: str = ""
+    hold_note_interval: timedelta = timedelta(hours=1)
+    past_gate: Literal["note", "reopen"] = "note"
+    reopen: Mapping[str, str] = field(default_factory=lambda: {"state": "in_progress"})
+
+    def closed_states(self, lifecycles: Mapping[Kind, Lifecycle]) -> frozenset[str]:
+        """The states in which a work order holds nothing."""
+        return lifecycles[Kind.WORK_ORDER].closed if self.closed is None else self.closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ def answer(
         *_unsound(evidence),
         *_order(evidence, settings, lifecycles),
         *(reason for one in evidence.subjects for reason in _plan(one, lifecycles)),
-        *_work_orders(evidence, lifecycles[Kind.WORK_ORDER].closed),
+        *_work_orders(evidence, settings.closed_states(lifecycles)),
         *_nothing_to_wait_for(evidence, settings),
     )
     return Hold(tuple(dict.fromkeys(reasons))) if reasons else Release()

@@ -20,6 +20,10 @@ class EffectKind(StrEnum):
     CANCEL_WORK_ORDER = "cancel_work_order"
     WRITE_NOTE = "write_note"
     CLOSE_DOMAIN_ORDER = "close_domain_order"
+    CLEAR_REQUEST = "clear_request"
+    """Takes the marker of a held request away."""
+    REOPEN_DOMAIN_ORDER = "reopen_domain_order"
+    """Of one that was closed while work was open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Effect:
     """For the cancel of a duplicate: the work order that stays."""
     still_closed: tuple[str, ...] = ()
     """For a gate answer: the work orders that must be closed when it is sent."""
+    while_open: tuple[str, ...] = ()
+    """For a reopening: the work orders of which one must still be open when it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

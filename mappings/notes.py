@@ -186,6 +186,29 @@ def held(reasons: Iterable[str]) -> str:
     return "\n".join(["Closure is held:", *(f"- {reason}" for reason in reasons)])
 
 
+def closed_past_gate(work_orders: Sequence[Named]) -> str:
+    """For a domain order that was closed by hand while work is open."""
+    return "\n".join(
+        [
+            "Closed while work is open in field service. A person must decide about it:",
+            *(f"- {work_order}: {work_order.state}" for work_order in work_orders),
+        ]
+    )
+
+
+def opened_after_closure(work_order: Named) -> str:
+    """For a domain order that is closed already."""
+    return f"Work order {work_order} is open again or new after the closure: {work_order.state}. A person must decide about it."
+
+
+def reopen_refused(reason: str) -> str:
+    return f"Order management refused to open this again: {reason}"
+
+
+def clear_refused(reason: str) -> str:
+    return f"Order management refused to take the request for closure away: {reason}"
+
+
 def released(work_orders: Sequence[Named]) -> str:
     if not work_orders:
         return "Closure released: no work order is open."

@@ -58,6 +58,11 @@ class Policy:
     def closure_marker(self) -> tuple[str, str] | None:
         return self.closure.marker
 
+    @property
+    def closed_work(self) -> frozenset[str]:
+        """The states in which a work order does not hold the closure of its domain order."""
+        return self.closure.closed_states(self.lifecycles)
+
     def has_ended(self, work_order_state: str) -> bool:
         """Whether a work order in this canonical state takes no more changes."""
         return work_order_state in self.lifecycles[Kind.WORK_ORDER].ended

@@ -14,6 +14,7 @@ from enum import StrEnum
 from mappings import notes
 from mappings.closure import CATCHING_UP, Evidence, Hold, Release, answer
 from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.keys import digest
 from mappings.model import Facts, Kind, Record, System, record_value
 from mappings.note_effects import name, note_on_subject, nothing
 from mappings.policy import Policy
@@ -55,6 +56,11 @@ class Request:
     override_reason: str = ""
     unremembered: bool = False
     """Opened in a catch-up: another life may have answered it."""
+    hold_notes: int = 0
+    """How many notes have said what holds it."""
+    noted_reasons: tuple[str, ...] = ()
+    """What the last of them said."""
+    noted_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -81,16 +87,62 @@ def is_final(verdict: Release | Hold) -> bool:
 
 
 def answered(
-    request: Request, verdict: Release | Hold, evidence: Evidence, facts: Facts, policy: Policy
-) -> Decision:
-    """What a final verdict writes: on release the fields of the config, or a note; on hold one note per request."""
+    request: Request,
+    verdict: Release | Hold,
+    evidence: Evidence,
+    facts: Facts,
+    policy: Policy,
+    *,
+    now: datetime,
+) -> tuple[Decision, Request]:
+    """What a final verdict writes, and the request with what was noted of it.
+
+    On release the fields of the config, or a note. On hold one note; another one when something else holds the request
+    and the interval has passed. Where a hold takes the marker away, that too.
+    """
     if isinstance(verdict, Release):
-        return _released(request, evidence, facts, policy)
-    key = f"held:{request.key}"
-    note = note_on_subject(
-        facts, policy, key, notes.held(verdict.reasons), because="closure requested, work is open"
+        return _released(request, evidence, facts, policy), request
+    effects = []
+    if _is_news(request, verdict.reasons, now, policy):
+        number = request.hold_notes + 1
+        again = f":{number}:{digest(*verdict.reasons)}" if request.hold_notes else ""
+        effects.append(
+            note_on_subject(
+                facts,
+                policy,
+                f"held:{request.key}{again}",
+                notes.held(verdict.reasons),
+                because="closure requested, work is open",
+            )
+        )
+        request = replace(request, hold_notes=number, noted_reasons=verdict.reasons, noted_at=now)
+    if policy.closure.on_hold == "clear" and policy.closure_marker is not None:
+        effects.append(_cleared(request, policy.closure_marker[0], evidence, facts, policy))
+    reasons = (Reason(reason) for reason in verdict.reasons)
+    return replace(nothing(facts, *reasons), effects=tuple(effects)), request
+
+
+def _is_news(request: Request, reasons: tuple[str, ...], now: datetime, policy: Policy) -> bool:
+    """Whether a note is due that says what holds the request."""
+    if request.noted_at is None:
+        return True
+    return reasons != request.noted_reasons and now - request.noted_at >= policy.closure.hold_note_interval
+
+
+def _cleared(request: Request, field: str, evidence: Evidence, facts: Facts, policy: Policy) -> Effect:
+    """Ends the request where OM shows it, so that whoever asked sees that it has to be asked again."""
+    return Effect(
+        key=f"clear:{request.key}",
+        kind=EffectKind.CLEAR_REQUEST,
+        system=System.ORDER_MANAGEMENT,
+        subject_kind=facts.subject.kind,
+        subject=facts.subject.id,
+        target_kind=facts.subject.kind,
+        target=facts.subject.id,
+        because="closure requested, work is open",
+        values={field: policy.closure.cleared},
+        expected_version=evidence.subjects[0].record.version,
     )
-    return replace(nothing(facts, *(Reason(reason) for reason in verdict.reasons)), effects=(note,))
 
 
 def _released(request: Request, evidence: Evidence, facts: Facts, policy: Policy) -> Decision:

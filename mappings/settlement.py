@@ -6,7 +6,7 @@ by intake when a link was found. Sends nothing and reads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from mappings import notes, recall
@@ -19,6 +19,13 @@ from mappings.policy import Policy
 from mappings.standing import cancelled_by, title
 from mappings.status import content
 from mappings.targets import OUTSTANDING, unsettled
+
+_REFUSALS: Mapping[EffectKind, Callable[[str], str]] = {
+    EffectKind.CLOSE_DOMAIN_ORDER: notes.close_refused,
+    EffectKind.CLEAR_REQUEST: notes.clear_refused,
+    EffectKind.REOPEN_DOMAIN_ORDER: notes.reopen_refused,
+}
+"""What order management refuses is said in other words than what field service does."""
 
 
 def settled(effect: Effect, record: Record | None, facts: Facts, policy: Policy) -> Decision:
@@ -38,10 +45,8 @@ def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decisi
     because = Reason(f"{effect.key} was refused: {reason}")
     if effect.kind is EffectKind.WRITE_NOTE:
         return nothing(facts, because)
-    if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
-        text = notes.close_refused(reason)
-    else:
-        text = notes.refused(_attempt(effect, facts), reason)
+    wording = _REFUSALS.get(effect.kind)
+    text = wording(reason) if wording else notes.refused(_attempt(effect, facts), reason)
     key = f"refusal:{effect.key}:{digest(reason)}"
     note = note_on_subject(facts, policy, key, text, because=f"{effect.key} was refused")
     rest = follow_up(_without(effect, facts), policy)

@@ -154,6 +154,7 @@ def to_effect(data: Mapping[str, Any]) -> Effect:
             "subject_kind": Kind(values["subject_kind"]),
             "target_kind": Kind(values["target_kind"]),
             "still_closed": tuple(values.get("still_closed", ())),
+            "while_open": tuple(values.get("while_open", ())),
         },
         references=references,
         link=None if link is None else Link(**link | {"origin": Origin(link["origin"])}),

@@ -76,6 +76,9 @@ def _row(request: Request, now: datetime) -> dict[str, object]:
         "overridden_by": request.overridden_by,
         "override_reason": request.override_reason,
         "unremembered": request.unremembered,
+        "hold_notes": request.hold_notes,
+        "noted_reasons": list(request.noted_reasons),
+        "noted_at": request.noted_at,
         "moved_at": now,
     }
 
@@ -92,4 +95,7 @@ def _request(row: Any) -> Request:
         overridden_by=row.overridden_by,
         override_reason=row.override_reason,
         unremembered=row.unremembered,
+        hold_notes=row.hold_notes,
+        noted_reasons=tuple(row.noted_reasons),
+        noted_at=row.noted_at,
     )

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration."""
 
 metadata = MetaData()
@@ -197,6 +197,9 @@ requests = Table(
     Column("search_from", Instant),
     Column("retry_after", Instant),
     Column("unremembered", Boolean, nullable=False, server_default=false()),
+    Column("hold_notes", Integer, nullable=False, server_default=text("0")),
+    Column("noted_reasons", Json, nullable=False, server_default=text("'[]'")),
+    Column("noted_at", Instant),
 )
 """Requests for closure."""
 

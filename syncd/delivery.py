@@ -34,10 +34,11 @@ from state.store import (
     Store,
     Transaction,
 )
-from syncd.dispatch import RETRY_BASE_S, Dispatch, Performed
+from syncd.dispatch import Dispatch
 from syncd.gate import request_settled
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
+from syncd.performed import RETRY_BASE_S, Performed
 
 _DONE_EVENTS = {
     EffectKind.CREATE_WORK_ORDER: "work_order.created",
@@ -45,6 +46,8 @@ _DONE_EVENTS = {
     EffectKind.CANCEL_WORK_ORDER: "work_order.cancelled",
     EffectKind.WRITE_NOTE: "note.written",
     EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
+    EffectKind.CLEAR_REQUEST: "closure.cleared",
+    EffectKind.REOPEN_DOMAIN_ORDER: "closure.reopened",
 }
 
 
@@ -227,7 +230,7 @@ class Delivery:
         outcome = one.outcome
         if isinstance(outcome, Done) and outcome.record is not None:
             self._observer.observe(tx, outcome.record, sightings)
-        if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
+        if effect.kind in (EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.CLEAR_REQUEST):
             request_settled(tx, effect, outcome, one.refusal, self._now())
         if isinstance(outcome, Done) and effect.kind is EffectKind.CREATE_WORK_ORDER:
             self._created(tx, one, sightings)

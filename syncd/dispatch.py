@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connectors.errors import (
     Busy,
@@ -22,46 +22,37 @@ from connectors.errors import (
     Unreachable,
     Unreadable,
 )
-from connectors.exchanges import Exchange
 from connectors.ports import FieldService, Note, OrderManagement, RemoteSystem
 from mappings import recall
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
-from mappings.model import Kind, Record, System, record_value
+from mappings.model import Kind, Record, System
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.creates import Creates, Sighting, Tactic
 from syncd.health import Health
 from syncd.logs import Log
-from syncd.recheck import Next, Recheck, Verdict
+from syncd.performed import (
+    DEFER_S,
+    RETRY_CAP_S,
+    Performed,
+    answer_not_parked,
+    at_fault,
+    backoff,
+    created,
+    says,
+    systems_of,
+    too_late,
+    unless_send,
+)
+from syncd.recheck import Recheck, Verdict
 
 LANE = "delivery"
-RETRY_BASE_S = 1.0
-RETRY_CAP_S = 60.0
 OURS = "[syncd:1:"
 """What every note of ours contains."""
 VANISHED = "it stood once, as a note says, and is gone; it is not made again"
 HIDDEN = "a work order with its correlation is hidden from our user: check its access rules"
-DEFER_S = 30.0
-"""How long an effect waits that may not be sent in the present state of its domain order."""
-
 _MAY_SEND: ContextVar[Callable[[], bool]] = ContextVar("may_send")
 """Of the claim that this worker performs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Performed:
-    """What came of one claim. `refusal` is the remote system's own reason when it said no."""
-
-    claim: Claim
-    outcome: Outcome
-    refusal: str = ""
-    absent: bool = False
-    """A look found nothing under the id of a create in doubt, and nothing was sent after it."""
-    surplus: tuple[Record, ...] = ()
-    """Further work orders that answer the same create; the outcome names the one that stays."""
-    exchanges: tuple[Exchange, ...] = ()  # the requests that it took, as delivery recorded them
-    healthy: bool = True
-    """Whether it shows that the systems work; not so when a step failed or nobody knows."""
 
 
 class Dispatch:
@@ -90,6 +81,8 @@ class Dispatch:
             EffectKind.CANCEL_WORK_ORDER: self._cancel,
             EffectKind.WRITE_NOTE: self._note,
             EffectKind.CLOSE_DOMAIN_ORDER: self._close,
+            EffectKind.CLEAR_REQUEST: self._clear,
+            EffectKind.REOPEN_DOMAIN_ORDER: self._reopen,
         }
 
     def perform(self, claim: Claim, may_send: Callable[[], bool] = lambda: True) -> Performed:
@@ -103,11 +96,11 @@ class Dispatch:
         try:
             performed = self._steps[effect.kind](claim)
         except RemoteError as error:
-            return _answer_not_parked(self._failed(claim, error))
+            return answer_not_parked(self._failed(claim, error))
         if performed.healthy:
             for system in systems_of(effect):
                 self._health.worked(system, LANE)
-        return _answer_not_parked(performed)
+        return answer_not_parked(performed)
 
     def paused(self) -> frozenset[System]:
         """The systems that nothing is to be sent to now. What goes to field service is looked up in order management
@@ -122,14 +115,14 @@ class Dispatch:
         earlier = self._earlier(claim) if claim.probing else None
         if earlier is not None:
             return earlier
-        overtaken = _unless_send(claim, self._recheck.create(effect))
+        overtaken = unless_send(claim, self._recheck.create(effect))
         if overtaken is not None:
             return self._waits(overtaken)
         values, absent = self._resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         if self._creates.tactic is not Tactic.OWN_ID and not _MAY_SEND.get()():
-            return _too_late(claim)
+            return too_late(claim)
         try:
             record = self._fsm.create_work_order(effect.target, values)
         except (Unreachable, Busy):
@@ -138,7 +131,7 @@ class Dispatch:
             return self._create_answered(claim, error)
         self._creates.learn(effect, record)
         self._report_dropped(effect, record, values)
-        return Performed(claim, _created(effect, record))
+        return Performed(claim, created(effect, record))
 
     def _earlier(self, claim: Claim) -> Performed | None:
         """What an earlier send of a create came to; None when it may be sent again."""
@@ -166,7 +159,7 @@ class Dispatch:
             return self._adopted(claim, found)
         if isinstance(error, Refused):
             return Performed(claim, Parked(str(error)), refusal=error.reason)
-        wait = max(_backoff(claim.attempt), self._creates.believed_after_s())
+        wait = max(backoff(claim.attempt), self._creates.believed_after_s())
         if isinstance(error, Conflict) and (
             claim.probing or self._creates.tactic is not Tactic.BY_CORRELATION
         ):
@@ -183,8 +176,8 @@ class Dispatch:
     def _adopt(self, effect: Effect, found: Record) -> Outcome:
         """A record answers our create: it is done, whatever becomes of a lost correlation that is put back."""
         wanted = {"correlation_id": effect.values.get("correlation_id", "")}
-        if not wanted["correlation_id"] or _says(found, wanted):
-            return _created(effect, found)
+        if not wanted["correlation_id"] or says(found, wanted):
+            return created(effect, found)
         try:
             found = self._fsm.update(Kind.WORK_ORDER, found.id, wanted)
         except (Unreachable, Busy, Doubtful) as error:
@@ -192,7 +185,7 @@ class Dispatch:
         except RemoteError:
             pass  # told below: nothing that we can do will change it
         self._report_dropped(effect, found, wanted)
-        return _created(effect, found)
+        return created(effect, found)
 
     def _waits(self, performed: Performed) -> Performed:
         """A create that is not sent now. One in doubt was looked for: the next look comes when this one is settled."""
@@ -240,13 +233,13 @@ class Dispatch:
         current = self._fsm.read(effect.target_kind, effect.target)
         if current.state in self._terminal():
             return Performed(claim, Overtaken(f"{current.number} is {current.state_label}"))
-        if _says(current, values):
+        if says(current, values):
             # Only what this effect may have sent is its doing, and noted; an earlier one may have carried the same content.
             said = Done(record=current, detail="already so") if claim.probing else Overtaken("already so")
             return Performed(claim, said)
         if claim.unremembered and recall.carried(effect, self._standing(effect), claim.remembered):
             return Performed(claim, Done(record=current, detail="carried before, as a note says"))
-        overtaken = _unless_send(claim, self._recheck.update(effect))
+        overtaken = unless_send(claim, self._recheck.update(effect))
         if overtaken is not None:
             return overtaken
         performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
@@ -263,7 +256,7 @@ class Dispatch:
             standing = _texts(self._fsm.notes(effect.target_kind, effect.target, OURS))
             if recall.cancel_asked(effect, standing, claim.remembered):
                 return Performed(claim, Done(record=current, detail="asked before, as a note says"))
-        overtaken = _unless_send(claim, self._recheck.cancel(effect))
+        overtaken = unless_send(claim, self._recheck.cancel(effect))
         if overtaken is not None:
             return overtaken
         return self._written(claim, lambda: self._fsm.cancel_work_order(effect.target, effect.text))
@@ -272,9 +265,27 @@ class Dispatch:
         """A release of a domain order."""
         effect = claim.effect
         current = self._om.read(effect.target_kind, effect.target)
-        if _says(current, effect.values):
+        if says(current, effect.values):
             return Performed(claim, Done(record=current, detail="already so"))
-        overtaken = _unless_send(claim, self._recheck.close(effect))
+        overtaken = unless_send(claim, self._recheck.close(effect))
+        if overtaken is not None:
+            return overtaken
+        return self._written(claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values))
+
+    def _clear(self, claim: Claim) -> Performed:
+        """The marker of a held request is taken away."""
+        return self._written_to_om(claim, self._recheck.clear)
+
+    def _reopen(self, claim: Claim) -> Performed:
+        """A domain order that was closed while work is open."""
+        return self._written_to_om(claim, self._recheck.reopen)
+
+    def _written_to_om(self, claim: Claim, look: Callable[[Effect, Record], Verdict]) -> Performed:
+        effect = claim.effect
+        current = self._om.read(effect.target_kind, effect.target)
+        if says(current, effect.values):
+            return Performed(claim, Done(record=current, detail="already so"))
+        overtaken = unless_send(claim, look(effect, current))
         if overtaken is not None:
             return overtaken
         return self._written(claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values))
@@ -307,7 +318,7 @@ class Dispatch:
     def _written(self, claim: Claim, write: Callable[[], Record | None]) -> Performed:
         """One write whose failure is classed by its name; doubt waits for the settle time of the system."""
         if not _MAY_SEND.get()():
-            return _too_late(claim)
+            return too_late(claim)
         try:
             record = write()
         except (Unreachable, Busy, Missing):
@@ -317,7 +328,7 @@ class Dispatch:
         except RemoteError as error:
             # A conflict may be the echo of our own first try: look again before anything else is sent.
             if isinstance(error, Misconfigured):
-                self._health.failed(_at_fault(claim.effect, error), LANE, error)
+                self._health.failed(at_fault(claim.effect, error), LANE, error)
             settle = self._remote(claim.effect.system).settle.total_seconds()
             return Performed(claim, InDoubt(str(error), settle), healthy=False)
         return Performed(claim, Done(record=record))
@@ -334,8 +345,8 @@ class Dispatch:
         if isinstance(error, Refused):
             return Performed(claim, Parked(str(error)), refusal=error.reason)
         if not isinstance(error, Unreadable):  # one record that does not parse says nothing about the system
-            self._health.failed(_at_fault(claim.effect, error), LANE, error)
-        wait = _backoff(claim.attempt)
+            self._health.failed(at_fault(claim.effect, error), LANE, error)
+        wait = backoff(claim.attempt)
         outcome = InDoubt(str(error), wait) if sent or claim.probing else NotSent(str(error), wait)
         return Performed(claim, outcome, healthy=False)
 
@@ -343,58 +354,5 @@ class Dispatch:
         return self._om if system is System.ORDER_MANAGEMENT else self._fsm
 
 
-def _answer_not_parked(performed: Performed) -> Performed:
-    """A gate answer never parks: its request goes back to held with the reason, and is answered anew."""
-    outcome = performed.outcome
-    if performed.claim.effect.kind is not EffectKind.CLOSE_DOMAIN_ORDER or not isinstance(outcome, Parked):
-        return performed
-    return replace(performed, outcome=Overtaken(outcome.reason), refusal=performed.refusal or outcome.reason)
-
-
 def _texts(notes: Iterable[Note]) -> tuple[str, ...]:
     return tuple(note.text for note in notes)
-
-
-def _too_late(claim: Claim) -> Performed:
-    late, wait = "its turn was over before it could be sent", _backoff(claim.attempt)
-    return Performed(claim, InDoubt(late, wait) if claim.probing else NotSent(late, wait), healthy=False)
-
-
-def _unless_send(claim: Claim, verdict: Verdict) -> Performed | None:
-    """What a last look that says anything but "send" makes of a claim."""
-    if verdict.next is Next.SEND:
-        return None
-    if verdict.next is Next.WAIT:
-        # a revision is over in seconds, a hold may last for weeks
-        pause = min(DEFER_S, _backoff(claim.attempt))
-        wait = InDoubt(verdict.reason, pause) if claim.probing else NotSent(verdict.reason, pause)
-        return Performed(claim, wait)
-    refusal = verdict.reason if verdict.next is Next.REFUSE else ""
-    return Performed(claim, Overtaken(verdict.reason), refusal=refusal)
-
-
-def _says(record: Record, values: Mapping[str, str]) -> bool:
-    """Whether a record has these values already; "state" is given by its canonical name."""
-    return all(record_value(record, name) == value for name, value in values.items())
-
-
-def _created(effect: Effect, record: Record) -> Done:
-    link = effect.link
-    if link is not None and record.id != link.work_order:
-        link = replace(link, work_order=record.id)
-    return Done(record=record, link=link)
-
-
-def systems_of(effect: Effect) -> tuple[System, ...]:
-    """What a performed effect has spoken to: a create reads its domain order in OM before it writes to FSM."""
-    return tuple(System) if effect.kind is EffectKind.CREATE_WORK_ORDER else (effect.system,)
-
-
-def _at_fault(effect: Effect, error: RemoteError) -> System:
-    """The system that failed: a create reads its domain order in OM before it writes to FSM."""
-    return System(error.system) if error.system else effect.system
-
-
-def _backoff(attempt: int) -> float:
-    """Seconds before the next try; `attempt` counts from 1."""
-    return min(RETRY_CAP_S, RETRY_BASE_S * 2.0 ** min(attempt - 1, 10))

@@ -179,8 +179,24 @@ _BUSINESS = (
     _event(
         "closure.violated",
         "error",
-        "A work order opened in the window between the last look and the closure; a person must decide.",
+        "A work order is open on a closed domain order: opened in the window between the last look and the closure, or"
+        " reopened or made after it. It is noted there; a person must decide.",
         "number next",
+    ),
+    _event(
+        "closure.bypassed",
+        "error",
+        "A domain order was closed past the gate while work is open. It is noted there; a person must decide.",
+        "number because",
+    ),
+    _event(
+        "closure.reopened",
+        "warning",
+        "A domain order that was closed while work is open was opened again.",
+        "number target because",
+    ),
+    _event(
+        "closure.cleared", "info", "The marker of a held request was taken away.", "number target because"
     ),
     _event("closure.overridden", "warning", "A person released a request against the gate.", "number reason"),
 )

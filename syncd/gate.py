@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from connectors.errors import Busy, Missing, RemoteError, Unreachable
 from connectors.ports import FieldService, OrderManagement
+from mappings.breach import Breach
 from mappings.closure import Evidence, Hold, Release, SubjectEvidence, is_closed
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
@@ -103,8 +104,8 @@ class Gate:
         look = self._look(request, facts)
         sightings = Sightings()
         with self._store.deciding() as tx:
-            if look is None:
-                tx.end_request(request.subject, "the domain order cannot be read any more")
+            if look is None:  # hidden for a while, or gone: the sweep finds out, and ends the request then
+                tx.move_request(replace(request, reasons=("the domain order cannot be read",)))
                 return 0
             self._observe(tx, look, sightings)
             self._decide(tx, request, look, sightings)
@@ -142,7 +143,7 @@ class Gate:
         current = tx.request_of(request.subject)
         if current is None or current.stamp != request.stamp or current.status is RequestStatus.OVER:
             return  # withdrawn by what was just observed, or asked anew
-        policy = self._policy()
+        policy, was = self._policy(), current
         facts = _all_facts(tx, request)
         evidence = self._evidence(request, look, facts)
         verdict = judged(current, evidence, policy)
@@ -150,12 +151,12 @@ class Gate:
             assert isinstance(verdict, Hold)
             tx.move_request(replace(current, reasons=verdict.reasons))
             return
-        decision = answered(current, verdict, evidence, facts[0], policy)
+        decision, current = answered(current, verdict, evidence, facts[0], policy, now=self._now())
         with tx.unremembered(so=current.unremembered):
             self._observer.apply(tx, decision, sightings)
         reasons = verdict.reasons if isinstance(verdict, Hold) else ()
         status = _status_after(verdict, policy)
-        if status is not current.status or reasons != current.reasons:
+        if status is not was.status or reasons != was.reasons:
             name = "closure.held" if isinstance(verdict, Hold) else "closure.releasing"
             number = look.subject.number
             sightings.add(name, domain_order=request.subject, number=number, because=list(reasons))
@@ -216,27 +217,25 @@ class Gate:
             facts = _all_facts(tx, request)
         linked = sorted({link.work_order for one in facts for link in one.links})
         work_orders = self._fsm.read_many(Kind.WORK_ORDER, linked)
-        closed = self._policy().lifecycles[Kind.WORK_ORDER].closed
-        opened = [record for record in work_orders if not is_closed(record, closed)]
+        closed = self._policy().closed_work
+        opened = tuple(record for record in work_orders if not is_closed(record, closed))
         sightings = Sightings()
         with self._store.deciding() as tx:
             for record in work_orders:
                 self._observer.observe(tx, record, sightings)
             tx.end_request(request.subject, "released")
-            for record in opened:
-                sightings.add(
-                    "closure.violated",
-                    domain_order=request.subject,
-                    work_order=record.id,
-                    number=record.number,
-                )
+            subject = tx.snapshot(request.subject_kind, request.subject)
+            if subject is not None and opened and not request.overridden_by:
+                self._observer.tell_breach(tx, Breach(subject, by_hand=False, open=opened), sightings)
         sightings.tell(self._log)
         return len(sightings.born)
 
 
 def request_settled(tx: Transaction, effect: Effect, outcome: Outcome, refusal: str, now: datetime) -> None:
-    """What became of a release moves its request on. Called by `delivery` in the settling transaction."""
+    """What became of a release, or of a marker that was to be cleared, moves its request on. Called by `delivery` in the settling transaction."""
     request = tx.request_of(effect.subject)
+    if request is not None and effect.kind is EffectKind.CLEAR_REQUEST and refusal:
+        tx.move_request(replace(request, retry_after=now + timedelta(seconds=REFUSED_RETRY_S)))
     if request is None or request.status is not RequestStatus.RELEASING:
         return
     if isinstance(outcome, Done):

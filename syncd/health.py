@@ -92,6 +92,12 @@ class Health:
             outage = self._outages.get((system, lane))
             return max(0.0, outage.until - self._monotonic()) if outage else 0.0
 
+    def pausing(self) -> bool:
+        """Whether a lane waits before it tries again. One that had nothing to do since its last failure does not."""
+        with self._lock:
+            now = self._monotonic()
+            return any(now < outage.until for outage in self._outages.values())
+
     def down(self) -> dict[System, RemoteError]:
         """The systems against which a lane's last step failed, and how."""
         with self._lock:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mappings import changes, decisions, ponr
+from mappings import breach, changes, decisions, ponr
+from mappings.changes import What
 from mappings.effects import Decision, Effect
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Origin, Record
-from mappings.requests import RequestStatus, asks
+from mappings.requests import Request, RequestStatus, asks
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
 
@@ -63,7 +64,7 @@ class Observer:
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
         if record.kind is Kind.WORK_ORDER:
             self._link(tx, record, sightings)
-        _keep_request(tx, record, self._policy())
+        _keep_request(tx, before, record, self._policy())
         self._decide(tx, before, record, sightings)
 
     def reread(self, tx: Transaction, record: Record, sightings: Sightings) -> None:
@@ -156,6 +157,38 @@ class Observer:
                 _keep(tx, record, error, sightings)
                 continue
             self.apply(tx, decision, sightings)
+            self._look_for_breach(found, tx, facts, sightings)
+
+    def _look_for_breach(
+        self, found: tuple[changes.Change, ...], tx: Transaction, facts: Facts, sightings: Sightings
+    ) -> None:
+        """Whether a closure passed the gate by, or work opened after one. What is older than the baseline is history."""
+        policy = self._policy()
+        if breach.is_closing(found, facts):
+            subjects = tx.subjects_of(facts.subject.kind, facts.subject.id)
+            below = [tx.facts_for(*one) for one in subjects if one[1] != facts.subject.id]
+            request = tx.request_of(facts.subject.id)
+            broken = breach.closing(facts, [one for one in below if one is not None], request, policy)
+        else:
+            recent = [c for c in found if c.before is not None or c.record.created_at >= self._baseline]
+            broken = breach.opening(recent, facts, policy)
+        if broken is not None:
+            self.tell_breach(tx, broken, sightings)
+
+    def tell_breach(self, tx: Transaction, broken: breach.Breach, sightings: Sightings) -> None:
+        """Notes a closure while work is open, once, and raises the alarm."""
+        facts = tx.facts_for(broken.closed.kind, broken.closed.id)
+        if facts is None:
+            return
+        earlier = len(sightings.born)
+        self.apply(tx, breach.told(broken, facts, self._policy()), sightings)
+        told = breach.told_now(broken, sightings.born[earlier:])
+        closed = broken.closed
+        if told and broken.by_hand:
+            open_ = [f"work order {one.number} is {one.state_label or one.state}" for one in told]
+            sightings.add("closure.bypassed", domain_order=closed.id, number=closed.number, because=open_)
+        for one in () if broken.by_hand else told:
+            sightings.add("closure.violated", domain_order=closed.id, work_order=one.id, number=one.number)
 
     def _concerned(
         self, found: tuple[changes.Change, ...], tx: Transaction, record: Record
@@ -205,6 +238,8 @@ class Observer:
             self.follow_up(tx, subject.kind, subject.id, sightings)
         else:
             self.apply(tx, decisions.found_again(work_order, link, facts, self._policy()), sightings)
+        if facts is not None:
+            self._look_for_breach((changes.Change(What.FIRST_SEEN, work_order),), tx, facts, sightings)
 
 
 def _keep(tx: Transaction, record: Record, error: Exception, sightings: Sightings) -> None:
@@ -229,8 +264,11 @@ def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:
     return None
 
 
-def _keep_request(tx: Transaction, record: Record, policy: decisions.Policy) -> None:
-    """Opens or ends the request for closure that a sighting of a domain order shows."""
+def _keep_request(tx: Transaction, before: Record | None, record: Record, policy: decisions.Policy) -> None:
+    """Opens or ends the request for closure that a sighting of a domain order shows.
+
+    A marker that stands on after its request was answered asks nothing new, unless the domain order was opened again.
+    """
     marker = policy.closure_marker
     if marker is None or record.kind is not Kind.DOMAIN_ORDER:
         return
@@ -242,9 +280,19 @@ def _keep_request(tx: Transaction, record: Record, policy: decisions.Policy) -> 
             tx.end_request(record.id, f"the domain order is {record.state_label or record.state}")
     elif not asks(record, marker):
         if is_open and not answered:
-            tx.end_request(record.id, "withdrawn")
-    elif not is_open:
+            tx.end_request(record.id, _gone(request, policy))
+    elif not is_open and (request is None or _asks_anew(before, marker, policy)):
         tx.open_request(record.kind, record.id, record.updated_at)
+
+
+def _asks_anew(before: Record | None, marker: tuple[str, str], policy: decisions.Policy) -> bool:
+    return before is None or not asks(before, marker) or before.state in policy.lifecycles[before.kind].ended
+
+
+def _gone(request: Request | None, policy: decisions.Policy) -> str:
+    """Why a request ends whose marker is gone."""
+    held = request is not None and request.status is RequestStatus.HELD
+    return "held, and so taken away" if held and policy.closure.on_hold == "clear" else "withdrawn"
 
 
 def _seen(before: Record | None, record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:

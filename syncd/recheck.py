@@ -113,12 +113,29 @@ class Recheck:
         if effect.expected_version is not None and subject.version != effect.expected_version:
             return Verdict(Next.GIVE_UP, f"{subject.number} has changed since the answer")
         seen = {record.id: record for record in self._fsm.read_many(Kind.WORK_ORDER, effect.still_closed)}
-        closed = policy.lifecycles[Kind.WORK_ORDER].closed
+        closed = policy.closed_work
         for id in effect.still_closed:
             if id not in seen or not is_closed(seen[id], closed):
                 return Verdict(
                     Next.GIVE_UP, f"work order {seen[id].number if id in seen else id} is not closed"
                 )
+        return SEND
+
+    def clear(self, effect: Effect, current: Record) -> Verdict:
+        """The request that was held must be the one that stands."""
+        if effect.expected_version is not None and current.version != effect.expected_version:
+            return Verdict(Next.GIVE_UP, f"{current.number} has changed since the answer")
+        return SEND
+
+    def reopen(self, effect: Effect, current: Record) -> Verdict:
+        """It must be closed still, and work must be open still."""
+        policy = self._policy()
+        lifecycle = policy.lifecycles[current.kind]
+        if current.state not in lifecycle.closed - lifecycle.cancelled:
+            return Verdict(Next.GIVE_UP, f"{current.number} is {current.state_label or current.state}")
+        seen = self._fsm.read_many(Kind.WORK_ORDER, effect.while_open)
+        if all(is_closed(record, policy.closed_work) for record in seen):
+            return Verdict(Next.GIVE_UP, "none of its work orders is open any more")
         return SEND
 
     def _subject(self, effect: Effect) -> Record | None:

@@ -18,7 +18,12 @@ from state.store import Store, Transaction
 from syncd.logs import Log
 
 COUNTED = frozenset(
-    {EffectKind.CREATE_WORK_ORDER, EffectKind.UPDATE_WORK_ORDER, EffectKind.CANCEL_WORK_ORDER}
+    {
+        EffectKind.CREATE_WORK_ORDER,
+        EffectKind.UPDATE_WORK_ORDER,
+        EffectKind.CANCEL_WORK_ORDER,
+        EffectKind.REOPEN_DOMAIN_ORDER,
+    }
 )
 VANISHED = "vanished"
 """What a sweep counts beside writes: work orders and domain orders that are gone."""

@@ -38,7 +38,7 @@ def first_sweep(app: App, now: datetime) -> datetime:
 
 def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
     """One sweep of the daemon, if it may run now; how many effects it came to."""
-    if stopping() or app.health.down() or app.sweep.paused() or app.catch_up.lasts():
+    if stopping() or app.health.pausing() or app.sweep.paused() or app.catch_up.lasts():
         return 0
     started = time.monotonic()
     try:

@@ -65,4 +65,5 @@ class Vanishing:
             self._tally.note(tx, VANISHED, kind, id)
             sightings.add("domain_order.vanished", domain_order=id, number=number)
             self._observer.apply(tx, subject_vanished(facts, self._policy), sightings)
+            tx.end_request(id, "the domain order is gone")
             tx.remember(LedgerEntry("vanished", id, data={"number": number}))

@@ -337,6 +337,12 @@ def closure_of(config: Config) -> ClosureSettings:
         marker=(section.field, section.value) if section.field else None,
         no_work_orders=section.no_work_orders,
         release=section.release,
+        closed=None if section.closed is None else frozenset(section.closed),
+        on_hold=section.on_hold,
+        cleared=section.cleared,
+        hold_note_interval=section.hold_note_interval,
+        past_gate=section.past_gate,
+        reopen=section.reopen,
     )
 
 

@@ -253,19 +253,31 @@ def _closure_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterato
     if om is None:
         return
     known = om.logical_fields(Kind.DOMAIN_ORDER)
-    release = _section(section, "release")
-    field = section.get("field")
-    for path, name in [(("field",), field), *((("release", name), name) for name in release)]:
+    written = [((key, name), name) for key in ("release", "reopen") for name in _section(section, key)]
+    for path, name in [(("field",), section.get("field")), *written]:
         if isinstance(name, str) and name and name not in known:
             hint = did_you_mean(name, known)
             yield ("closure", *path), f'a domain order has no field "{name}", named in [closure]{hint}'
-    state = release.get("state")
-    if isinstance(state, str) and state not in om.states(Kind.DOMAIN_ORDER):
-        hint = did_you_mean(state, om.states(Kind.DOMAIN_ORDER))
-        yield (
-            ("closure", "release", "state"),
-            f'unknown state "{state}" of a domain order in [closure.release]{hint}',
+    states = om.states(Kind.DOMAIN_ORDER)
+    for key in ("release", "reopen"):
+        yield from _unknown_state(_section(section, key).get("state"), states, ("closure", key, "state"))
+    if section.get("field") == "state" and section.get("on_hold") == "clear":
+        yield from _unknown_state(section.get("cleared", ""), states, ("closure", "cleared"))
+    fsm = profiles.get(System.FIELD_SERVICE)
+    closed = section.get("closed")
+    for index, state in enumerate(closed if fsm is not None and isinstance(closed, list) else ()):
+        assert fsm is not None
+        yield from _unknown_state(
+            state, fsm.states(Kind.WORK_ORDER), ("closure", "closed", index), "work order"
         )
+
+
+def _unknown_state(
+    state: object, known: frozenset[str], path: tuple[str | int, ...], what: str = "domain order"
+) -> Iterator[Finding]:
+    if isinstance(state, str) and state not in known:
+        where = ".".join(map(str, path[:2]))
+        yield path, f'unknown state "{state}" of a {what} in [{where}]{did_you_mean(state, known)}'
 
 
 def _state_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:

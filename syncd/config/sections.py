@@ -235,6 +235,29 @@ class ClosureSection(Section):
     no_work_orders: Literal["release", "hold"] = Field(
         default="release", description="what happens to a domain order that has no work orders"
     )
+    closed: tuple[Name, ...] | None = Field(
+        default=None,
+        description="states of a work order that hold nothing, where not all in which it has ended are meant; one that is still active holds in any state",
+        examples=[["closed_complete", "canceled"]],
+    )
+    on_hold: Literal["keep", "clear"] = Field(
+        default="keep",
+        description='the marker of a held request: "keep" waits for the last close, "clear" takes it away, and it has to be asked again',
+    )
+    cleared: str = Field(
+        default="", max_length=200, description='what the marker says when "clear" takes it away'
+    )
+    hold_note_interval: Annotated[Duration, between("0s", "30d")] = Field(
+        default=timedelta(hours=1),
+        description="a held request gets another note when something else holds it, and no sooner than this",
+    )
+    past_gate: Literal["note", "reopen"] = Field(
+        default="note",
+        description='closed by hand while work is open, or work opened after the closure: "note" tells it, "reopen" also opens the domain order again',
+    )
+    reopen: Mapping[str, str] = Field(
+        default_factory=lambda: {"state": "in_progress"}, description='what "reopen" writes'
+    )
 
 
 class NotesSection(Section):

@@ -292,6 +292,8 @@ def final(truth: Truth, faults_dropped: set[tuple[str, str]]) -> Iterator[str]:
     for subject in truth.subjects():
         for work_order in by_subject.get(subject.id, []):
             yield from _work_order(truth, subject, work_order, faults_dropped)
+        if subject.state == "closed_complete" and subject.kind is Kind.DOMAIN_ORDER:
+            yield from _closed_early(truth, subject, by_subject.get(subject.id, []))
     yield from _requests(truth, by_subject, deleted)
     for id in sorted(deleted):
         record = truth.fsm.past[Kind.WORK_ORDER, id][0].record
@@ -332,6 +334,23 @@ def _work_order(
             continue
         if shown(work_order, target) != wanted:
             yield f"L1 {name} says {target}={shown(work_order, target)!r}, its order says {wanted!r}"
+
+
+def _closed_early(truth: Truth, subject: Record, work_orders: list[Record]) -> Iterator[str]:
+    """S8 after the fact: what is open on a closed domain order was told."""
+    if truth.is_historic(subject):
+        return
+    told = [
+        one.text
+        for one in truth.ours_on(subject.id)
+        if any(marker.startswith(("bypassed:", "violated:")) for marker in markers(one.text))
+    ]
+    for work_order in work_orders:
+        historic = truth.baseline is not None and work_order.created_at < truth.baseline
+        if work_order.state in fs.CLOSED or historic:
+            continue
+        if not any(work_order.number in text for text in told):
+            yield f"S8 {work_order.number} is open, {subject.number} is closed, and nobody was told"
 
 
 def _requests(truth: Truth, by_subject: dict[str, list[Record]], deleted: set[str]) -> Iterator[str]:

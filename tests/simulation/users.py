@@ -339,6 +339,13 @@ class Users:
             self.om, f"{one.number} withdraws", {(Kind.DOMAIN_ORDER, one.id): to(**{MARKER: ""})}
         )
 
+    def _close_anyway(self) -> bool:
+        """A manager closes a domain order by hand, whatever is open."""
+        one = self._pick(Kind.DOMAIN_ORDER, lambda r: r.state in RUNNING)
+        return one is not None and self._write(
+            self.om, f"{one.number} closed by hand", {(Kind.DOMAIN_ORDER, one.id): to("closed_complete")}
+        )
+
     def _end_task(self) -> bool:
         task = self._pick(Kind.ORDER_TASK, lambda r: r.state == "open")
         state = self.random.choice(("closed_complete", "canceled", "in_progress"))
@@ -512,6 +519,7 @@ ACTS = {
     "ponr_cleared": 1,
     "ask": 5,
     "withdraw": 1,
+    "close_anyway": 1,
     "end_task": 2,
     "gossip": 2,
     "advance": 14,

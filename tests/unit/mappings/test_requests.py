@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,9 @@ from mappings.model import Facts, Kind
 from mappings.requests import Request, answered, asks, is_final, judged
 
 STAMP = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, 13, tzinfo=UTC)
 REQUEST = Request(Kind.DOMAIN_ORDER, "do1", STAMP)
+OPEN = Hold(("work order WO1 is Assigned",))
 MARKER = ("closure_request", "requested")
 POLICY = Policy("om", closure=ClosureSettings(marker=MARKER, release={"state": "closed_complete"}))
 
@@ -77,15 +79,55 @@ def test_releases_and_other_holds_are_final():
 
 
 def test_a_hold_is_one_note_with_each_reason(evidence, facts):
-    decision = answered(REQUEST, Hold(("work order WO1 is Assigned",)), evidence, facts, POLICY)
+    decision, request = answered(REQUEST, OPEN, evidence, facts, POLICY, now=NOW)
     (note,) = decision.effects
     assert note.kind is EffectKind.WRITE_NOTE
     assert note.key == "held:do1:20260601T123000"
     assert "work order WO1 is Assigned" in note.text
+    assert (request.hold_notes, request.noted_reasons, request.noted_at) == (1, OPEN.reasons, NOW)
+
+
+LATER = NOW + timedelta(hours=2)
+OTHERS = Hold(("work order WO2 is Assigned",))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "now", "notes"),
+    [(OPEN, LATER, 0), (OTHERS, NOW + timedelta(minutes=59), 0), (OTHERS, LATER, 1)],
+    ids=["the same holds", "too soon", "something else, later"],
+)
+def test_another_hold_note_needs_another_reason_and_the_interval(evidence, facts, verdict, now, notes):
+    _, noted = answered(REQUEST, OPEN, evidence, facts, POLICY, now=NOW)
+    decision, _ = answered(noted, verdict, evidence, facts, POLICY, now=now)
+    assert len(decision.effects) == notes
+
+
+def test_each_hold_note_of_a_request_has_a_key_of_its_own(evidence, facts):
+    request, keys = REQUEST, set()
+    for turn, verdict in enumerate((OPEN, OTHERS, OPEN)):
+        decision, request = answered(
+            request, verdict, evidence, facts, POLICY, now=NOW + timedelta(hours=turn)
+        )
+        keys |= {effect.key for effect in decision.effects}
+    assert len(keys) == 3
+
+
+def test_a_hold_that_clears_takes_the_marker_away_on_the_version_it_was_decided_on(evidence, facts):
+    policy = Policy("om", closure=replace(POLICY.closure, on_hold="clear", cleared="no"))
+    _, clear = answered(REQUEST, OPEN, evidence, facts, policy, now=NOW)[0].effects
+    assert clear.kind is EffectKind.CLEAR_REQUEST
+    assert clear.values == {MARKER[0]: "no"}
+    assert clear.expected_version == evidence.subjects[0].record.version
+
+
+def test_without_a_marker_there_is_nothing_to_clear(evidence, facts):
+    policy = Policy("om", closure=ClosureSettings(on_hold="clear"))
+    (note,) = answered(REQUEST, OPEN, evidence, facts, policy, now=NOW)[0].effects
+    assert note.kind is EffectKind.WRITE_NOTE
 
 
 def test_a_release_writes_the_fields_of_the_config_on_the_version_it_was_decided_on(evidence, facts):
-    (effect,) = answered(REQUEST, Release(), evidence, facts, POLICY).effects
+    (effect,) = answered(REQUEST, Release(), evidence, facts, POLICY, now=NOW)[0].effects
     assert effect.kind is EffectKind.CLOSE_DOMAIN_ORDER
     assert effect.values == {"state": "closed_complete"}
     assert effect.expected_version == evidence.subjects[0].record.version
@@ -94,14 +136,14 @@ def test_a_release_writes_the_fields_of_the_config_on_the_version_it_was_decided
 
 def test_an_overridden_release_names_the_person_and_demands_nothing_of_work_orders(evidence, facts):
     overridden = replace(REQUEST, overridden_by="A. Meier", override_reason="returned")
-    (effect,) = answered(overridden, Release(), evidence, facts, POLICY).effects
+    (effect,) = answered(overridden, Release(), evidence, facts, POLICY, now=NOW)[0].effects
     assert effect.because == "released by A. Meier: returned"
     assert effect.still_closed == ()
 
 
 def test_a_release_by_note_only_writes_a_note(evidence, facts):
     policy = Policy("om", closure=ClosureSettings(marker=MARKER))
-    (note,) = answered(REQUEST, Release(), evidence, facts, policy).effects
+    (note,) = answered(REQUEST, Release(), evidence, facts, policy, now=NOW)[0].effects
     assert note.kind is EffectKind.WRITE_NOTE
     assert "WO1" in note.text
 

@@ -219,6 +219,20 @@ def test_another_reason_is_another_note(make):
     assert len(keys) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (EffectKind.CLEAR_REQUEST, "Order management refused to take the request for closure away: No"),
+        (EffectKind.REOPEN_DOMAIN_ORDER, "Order management refused to open this again: No"),
+    ],
+)
+def test_what_order_management_refuses_is_said_so(make, kind, said):
+    facts = make.in_play(links=(make.link(noted=True),))
+    effect = _effect(kind, "do1", System.ORDER_MANAGEMENT)
+    (note,) = refused(effect, "No", facts, make.policy()).effects
+    assert note.text.startswith(f"{said}\n")
+
+
 def test_a_refused_close_holds_the_closure(make):
     close = _effect(EffectKind.CLOSE_DOMAIN_ORDER, "do1", System.ORDER_MANAGEMENT)
     facts = make.in_play(links=(make.link(noted=True),))

@@ -144,3 +144,11 @@ def test_a_lane_that_was_asked_to_wait_waits_whatever_the_others_do(health, time
     time.now += 1
     health.worked(FSM, "intake")
     assert health.pause_s(FSM, "delivery") == 29
+
+
+def test_a_lane_with_nothing_to_do_since_its_failure_pauses_no_longer(health, time):
+    health.failed(FSM, "delivery", Unreachable("no connection"))
+    assert health.pausing()
+    time.now += 60
+    assert not health.pausing()
+    assert FSM in health.down()

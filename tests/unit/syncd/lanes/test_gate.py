@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -264,3 +265,196 @@ def test_one_request_that_fails_does_not_starve_the_next(gated):
     gated.om.read = forbidden
     gated.settle_down(3)
     assert state_of(gated, "DO2") == "closed_complete"
+
+
+def configure(world, **closure):
+    world.policy = replace(world.policy, closure=replace(world.policy.closure, **closure))
+
+
+def test_something_else_that_holds_is_noted_after_the_interval(gated):
+    configure(gated, hold_note_interval=timedelta(seconds=250))
+    ask(gated)
+    gated.settle_down(2)
+    gated.fsm.advance(gated.work_orders[0].id, "assigned")
+    gated.settle_down(1)
+    assert len(gate_notes(gated, "held")) == 1
+    gated.settle_down(4)
+    (_, second) = gate_notes(gated, "held")
+    assert "Assigned" in second
+    gated.settle_down(4)
+    assert len(gate_notes(gated, "held")) == 2
+
+
+def test_only_the_states_of_the_config_satisfy_the_gate(gated):
+    configure(gated, closed=frozenset({"closed_complete"}))
+    gated.fsm.advance(gated.work_orders[0].id, "closed_incomplete")
+    ask(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "in_progress"
+    close_all(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "closed_complete"
+
+
+def test_a_closed_incomplete_that_is_still_active_waits_for_its_follow_on(gated):
+    gated.fsm.edit(Kind.WORK_ORDER, gated.work_orders[0].id, "closed_incomplete", active="true")
+    ask(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "in_progress"
+    gated.fsm.edit(Kind.WORK_ORDER, gated.work_orders[0].id, active="false")
+    gated.settle_down(3)
+    assert state_of(gated) == "closed_complete"
+
+
+def marker_of(world):
+    return world.om.records[Kind.DOMAIN_ORDER, world.id("DO1")].get("closure_request")
+
+
+def test_a_hold_that_clears_the_marker_ends_the_request(gated):
+    configure(gated, on_hold="clear")
+    ask(gated)
+    gated.settle_down(4)
+    assert marker_of(gated) == ""
+    assert len(gate_notes(gated, "held")) == 1
+    close_all(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "in_progress"
+    ask(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "closed_complete"
+
+
+def test_a_marker_that_cannot_be_cleared_stays_a_request(gated):
+    configure(gated, on_hold="clear")
+    gated.om.fail("update", Refused("403", reason="read only"))
+    ask(gated)
+    gated.settle_down(4)
+    assert any("refused to take the request for closure away: read only" in n for n in gated.notes_on("DO1"))
+    close_all(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "closed_complete"
+
+
+def test_a_request_made_anew_is_not_cleared_by_the_answer_to_the_old_one(gated):
+    configure(gated, on_hold="clear")
+    ask(gated)
+    for _ in range(3):
+        gated.take_in()
+        gated.gate.answer_all()
+        gated.time.pass_(50)
+    ask(gated)
+    gated.deliver()
+    assert marker_of(gated) == "requested"
+
+
+def test_a_marker_that_stands_on_after_the_release_asks_nothing_new(gated):
+    gated.policy = replace(gated.policy, closure=ClosureSettings(marker=MARKER))
+    close_all(gated)
+    ask(gated)
+    gated.settle_down(4)
+    gated.om.edit(Kind.DOMAIN_ORDER, gated.id("DO1"), priority="2")
+    gated.settle_down(3)
+    assert len(gate_notes(gated, "released")) == 1
+
+
+def test_a_domain_order_that_cannot_be_read_for_a_while_keeps_its_request(gated):
+    close_all(gated)
+    ask(gated)
+    gated.take_in()
+    gated.om.hidden.add(gated.id("DO1"))
+    gated.gate.answer_all()
+    (request,) = gated.store.requests()
+    assert request.reasons == ("the domain order cannot be read",)
+    gated.om.hidden.clear()
+    gated.settle_down(3)
+    assert state_of(gated) == "closed_complete"
+
+
+def named(events, event):
+    return [e["number"] for e in events if e["event"] == event]
+
+
+def close_by_hand(world):
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), "closed_complete")
+
+
+def test_a_closure_past_the_gate_is_told_within_a_poll(gated, events):
+    close_by_hand(gated)
+    gated.settle_down(3)
+    assert named(events, "closure.bypassed") == ["DO1"]
+    (note,) = gate_notes(gated, "bypassed")
+    assert gated.work_orders[0].number in note
+    assert state_of(gated) == "closed_complete"
+
+
+def test_a_closure_past_the_gate_is_undone_where_the_config_says_so(gated, events):
+    configure(gated, past_gate="reopen")
+    close_by_hand(gated)
+    gated.settle_down(3)
+    assert state_of(gated) == "in_progress"
+    assert len([e for e in events if e["event"] == "closure.reopened"]) == 1
+
+
+def test_what_was_closed_meanwhile_is_not_undone(gated):
+    configure(gated, past_gate="reopen")
+    close_by_hand(gated)
+    gated.take_in()
+    close_all(gated)
+    gated.deliver()
+    gated.settle_down(2)
+    assert state_of(gated) == "closed_complete"
+
+
+def test_a_reopening_that_order_management_refuses_is_noted(gated):
+    configure(gated, past_gate="reopen")
+    gated.om.fail("update", Refused("403", reason="closed is closed"))
+    close_by_hand(gated)
+    gated.settle_down(3)
+    assert any("refused to open this again: closed is closed" in n for n in gated.notes_on("DO1"))
+
+
+def test_a_reopened_one_that_asked_is_closed_again_by_the_gate(gated):
+    configure(gated, past_gate="reopen")
+    ask(gated)
+    gated.settle_down(2)
+    close_by_hand(gated)
+    gated.settle_down(4)
+    assert state_of(gated) == "in_progress"
+    close_all(gated)
+    gated.settle_down(4)
+    assert state_of(gated) == "closed_complete"
+
+
+@pytest.mark.parametrize("how", ["reopened", "made by hand"])
+def test_work_that_opens_after_the_closure_is_told(gated, events, how):
+    close_all(gated)
+    ask(gated)
+    gated.settle_down(4)
+    if how == "reopened":
+        gated.fsm.advance(gated.work_orders[0].id, "work_in_progress")
+        number = gated.work_orders[0].number
+    else:
+        number = gated.fsm.put(Kind.WORK_ORDER, "WO-HAND", "assigned", initiated_from=gated.id("DO1")).number
+    gated.settle_down(3)
+    assert named(events, "closure.violated") == [number]
+    (note,) = gate_notes(gated, "violated")
+    assert number in note
+
+
+def test_a_closure_on_a_persons_word_raises_no_alarm(gated, events):
+    ask(gated)
+    gated.settle_down(3)
+    (request,) = gated.store.requests()
+    with gated.store.deciding() as tx:
+        tx.move_request(replace(request, overridden_by="A. Meier", override_reason="returned"))
+    gated.settle_down(4)
+    assert state_of(gated) == "closed_complete"
+    assert named(events, "closure.bypassed") == named(events, "closure.violated") == []
+
+
+def test_a_closure_past_the_gate_is_noted_once_over_lives(gated):
+    close_by_hand(gated)
+    gated.settle_down(2)
+    gated.restart()
+    gated.settle_down(4)
+    assert len(gate_notes(gated, "bypassed")) == 1
