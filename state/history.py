@@ -13,11 +13,27 @@ from sqlalchemy import Connection, bindparam, select
 
 from mappings.model import EffectStatus, Facts, Kind, Record
 from mappings.requests import Request
-from state import backfills, facts, ledger, outbox, quarantine, requests, safety, schema, sweeps, watermarks
+from state import (
+    backfills,
+    catch_up,
+    facts,
+    lanes,
+    leases,
+    ledger,
+    outbox,
+    quarantine,
+    requests,
+    safety,
+    schema,
+    sweeps,
+    watermarks,
+)
 from state.snapshots import COLUMNS, Snapshots, chunks, to_record
 from state.types import (
     Backfill,
     Baseline,
+    Lane,
+    Lease,
     LedgerEntry,
     QuarantinedRecord,
     SafetyStop,
@@ -53,6 +69,9 @@ _EFFECTS = select(
 )
 _BY_KEY = _EFFECTS.where(_O.c.key.in_(bindparam("keys", expanding=True)))
 _OPEN_OF = _EFFECTS.where(_O.c.subject == bindparam("subject"), _O.c.status.in_(_OPEN))
+_DOUBTED = _EFFECTS.where(_O.c.status.in_(_OPEN), _O.c.status == EffectStatus.IN_DOUBT.value).order_by(
+    _O.c.id
+)
 _PARKED = _EFFECTS.where(_O.c.status.in_(_OPEN), _O.c.status == EffectStatus.PARKED.value).order_by(_O.c.id)
 
 
@@ -61,6 +80,7 @@ class History:
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
+        self._now = now
         self._snapshots = Snapshots(connection, now)
 
     def baseline(self) -> Baseline | None:
@@ -107,6 +127,27 @@ class History:
     def request_of(self, subject: str) -> Request | None:
         """The latest request for closure of a domain order."""
         return requests.get(self._connection, subject)
+
+    def doubted(self, limit: int) -> tuple[StoredEffect, ...]:
+        """The effects whose outcome is unknown, oldest first."""
+        rows = self._connection.execute(_DOUBTED.limit(limit))
+        return tuple(_to_stored(row) for row in rows)
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """How lanes do against their systems, as far as a daemon wrote it down."""
+        return lanes.every(self._connection)
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Who has which right now."""
+        return leases.every(self._connection, self._now)
+
+    def catching_up(self) -> bool:
+        """Whether the state may be older than the world."""
+        return catch_up.current(self._connection) is not None
+
+    def requests(self) -> tuple[Request, ...]:
+        """The requests for closure that are not over, oldest first."""
+        return requests.every_open(self._connection)
 
     def parked(self) -> tuple[StoredEffect, ...]:
         """The effects that wait for a person, oldest first."""

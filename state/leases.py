@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, select, text
 
 from state import schema
 from state.engine import RUNNING, Database, parse_url, sqlite_file
-from state.types import StateError, StateLocked
+from state.types import Lease, StateError, StateLocked
 
 _T = schema.leases
 _LOCK = text("SELECT pg_try_advisory_lock(:turn)")
@@ -80,6 +80,12 @@ def take(connection: Connection, name: str, owner: str, lease_s: float, now: dat
     values = {"name": name, "owner": owner, "taken_at": now, "until": until}
     connection.execute(schema.insert_or_replace(_T, connection.dialect.name), values)
     return True
+
+
+def every(connection: Connection, now: datetime) -> tuple[Lease, ...]:
+    """Those that have not ended."""
+    rows = connection.execute(select(_T).where(_T.c.until > now).order_by(_T.c.name))
+    return tuple(Lease(row.name, row.owner, row.taken_at, row.until) for row in rows)
 
 
 def give_back(connection: Connection, name: str, owner: str) -> None:

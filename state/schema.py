@@ -99,7 +99,22 @@ watermarks = Table(
     Column("id", Text, nullable=False),
     Column("passed_until", Instant),
     Column("updated_at", Instant, nullable=False),
+    Column("read_at", Instant),
 )
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("worked_at", Instant),
+    Column("since", Instant),
+    Column("until", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("detail", OutsideText, nullable=False),
+)
+"""How lanes do, as `syncd status` shows it: written when that changes."""
 
 baseline = Table(
     "baseline",

@@ -19,6 +19,7 @@ from state import (
     catch_up,
     claims,
     identity,
+    lanes,
     leases,
     ledger,
     outbox,
@@ -41,8 +42,11 @@ from state.types import (
     Done,
     Identity,
     InDoubt,
+    Lane,
+    Lease,
     LedgerEntry,
     NotSent,
+    Outage,
     Outcome,
     Overtaken,
     Parked,
@@ -71,8 +75,11 @@ __all__ = [
     "History",
     "Identity",
     "InDoubt",
+    "Lane",
+    "Lease",
     "LedgerEntry",
     "NotSent",
+    "Outage",
     "Outcome",
     "Overtaken",
     "Parked",
@@ -245,6 +252,11 @@ class Store:
         """Ends a named lease before its time."""
         with self._database.writing(LEASING) as connection:
             leases.give_back(connection, name, owner)
+
+    def keep_outages(self, outages: Iterable[Outage]) -> None:
+        """What keeps lanes from their systems now, for who looks from outside of the daemon."""
+        with self._database.writing(LEASING) as connection:
+            lanes.keep_outages(connection, outages)
 
     def summary(self) -> Summary:
         """The figures of `syncd status`, all of one instant."""

@@ -9,10 +9,16 @@ from state import outbox, quarantine, schema, watermarks
 from state.types import Summary
 
 _O = schema.outbox
+OPEN = (EffectStatus.PENDING, EffectStatus.IN_FLIGHT, EffectStatus.IN_DOUBT, EffectStatus.PARKED)
 _EFFECTS = (
     select(_O.c.kind, _O.c.status, func.count())
     .group_by(_O.c.kind, _O.c.status)
     .order_by(_O.c.kind, _O.c.status)
+)
+_OLDEST_OPEN = (
+    select(_O.c.kind, _O.c.status, func.min(_O.c.born_at, type_=schema.Instant).label("born_at"))
+    .where(_O.c.status.in_(outbox.words(*OPEN)))
+    .group_by(_O.c.kind, _O.c.status)
 )
 _OLDEST = select(func.min(_O.c.born_at, type_=schema.Instant)).where(
     _O.c.status.in_(outbox.words(EffectStatus.PENDING, EffectStatus.IN_DOUBT)),  # lets a partial index serve
@@ -37,6 +43,7 @@ def summary(connection: Connection) -> Summary:
         plans=_count(connection, schema.plans),
         snapshots={row.kind: row.n for row in connection.execute(_SNAPSHOTS)},
         parked=outbox.parked(connection),
+        oldest={(row.kind, row.status): row.born_at for row in connection.execute(_OLDEST_OPEN)},
     )
 
 

@@ -20,6 +20,7 @@ from state import (
     backfills,
     catch_up,
     facts,
+    lanes,
     ledger,
     links,
     outbox,
@@ -253,9 +254,23 @@ class Transaction:
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
-    def advance(self, feed: str, stamp: datetime, id: str, passed_until: datetime | None = None) -> None:
-        """Moves a watermark forward; what lies behind it changes nothing."""
-        watermarks.advance(self._connection, feed, stamp, id, passed_until=passed_until, now=self._now)
+    def advance(
+        self,
+        feed: str,
+        stamp: datetime,
+        id: str,
+        passed_until: datetime | None = None,
+        *,
+        read_at: datetime | None = None,
+    ) -> None:
+        """Moves a watermark forward; what lies behind it changes nothing. `read_at`: by the server's clock."""
+        watermarks.advance(
+            self._connection, feed, stamp, id, passed_until=passed_until, now=self._now, read_at=read_at
+        )
+
+    def worked(self, lane: str, systems: Iterable[System]) -> None:
+        """A lane has done something against these systems, for who looks at how it does."""
+        lanes.worked(self._connection, lane, systems, self._now)
 
     def quarantine(  # noqa: PLR0917 - the parts of an unreadable record, in its own order
         self,

@@ -42,6 +42,41 @@ class Watermark:
     id: str
     passed_until: datetime | None
     updated_at: datetime
+    read_at: datetime | None = None
+    """The server's own time when the last page was asked for, by which the lag is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What keeps a lane from a system: since when, until when it pauses, and the kind and text of the last failure."""
+
+    lane: str
+    system: str
+    since: datetime
+    until: datetime
+    failures: int
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How a lane does against a system. `worked_at` is kept for delivery only: feeds and sweeps keep their own."""
+
+    lane: str
+    system: str
+    worked_at: datetime | None
+    outage: Outage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A named right, such as that of a feed's poller, and who has it until when."""
+
+    name: str
+    owner: str
+    taken_at: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,3 +306,5 @@ class Summary:
     plans: int
     snapshots: Mapping[str, int]
     parked: tuple[ParkedEffect, ...]
+    oldest: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    """By (effect kind, status): when the oldest was born, of those that are not at rest."""

@@ -35,13 +35,16 @@ def advance(
     *,
     passed_until: datetime | None,
     now: datetime,
+    read_at: datetime | None = None,
 ) -> None:
     """Moves the position and the passed instant forward, each for itself; what lies behind is left alone."""
     stored = watermark(connection, feed)
     if stored is not None:
         stamp, id = max((stamp, id), (stored.stamp, stored.id))
         passed_until = max((p for p in (passed_until, stored.passed_until) if p is not None), default=None)
+        read_at = read_at or stored.read_at
     row = {"feed": feed, "stamp": stamp, "id": id, "passed_until": passed_until, "updated_at": now}
+    row["read_at"] = read_at
     connection.execute(schema.insert_or_replace(schema.watermarks, connection.dialect.name), row)
 
 

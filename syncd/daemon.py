@@ -136,6 +136,7 @@ class Daemon:
             if self._stopping.is_set():
                 return
             changed = take_in(self._app, system, self._stopping.is_set, first=system not in self._told)
+            self._app.vitals.keep()
             self._told.add(system)
             self._troubles.pop(system, None)
         except IdentityChanged:
@@ -155,6 +156,7 @@ class Daemon:
             return
         try:
             born = answer_requests(self._app) if self._app.turns.take("gate") else 0
+            self._app.vitals.keep()
             self._troubles.pop("gate", None)
         except Exception as error:  # noqa: BLE001 - the one broad except of the gate: the next tick asks again
             if self._is_news("gate", error):
@@ -179,6 +181,7 @@ class Daemon:
         while not self._stopping.is_set():
             try:
                 tell_drained(self._app, self._app.delivery.drain(self._stopping.is_set))
+                self._app.vitals.keep()
                 self._troubles.pop("delivery", None)
             except Exception as error:  # noqa: BLE001 - the one broad except of delivery: the next drain goes on
                 if self._is_news("delivery", error):

@@ -34,7 +34,7 @@ from state.store import (
     Store,
     Transaction,
 )
-from syncd.dispatch import Dispatch
+from syncd.dispatch import LANE, Dispatch
 from syncd.gate import request_settled
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -204,6 +204,7 @@ class Delivery:
                 if follow:
                     with tx.unremembered(so=one.claim.unremembered):
                         self._consequences(tx, one, sightings)
+            tx.worked(LANE, {one.claim.effect.system for one in settled if isinstance(one.outcome, Done)})
         sightings.tell(self._log)
         for one in performed:
             self._began.pop(one.claim.id, None)

@@ -29,6 +29,18 @@ class _Outage:
     pauses: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Ailing:
+    """An outage as one lane sees it; instants are those of the monotonic clock."""
+
+    system: System
+    lane: str
+    since: float
+    until: float
+    failures: int
+    error: RemoteError
+
+
 class Health:
     """`monotonic` gives seconds. Kept per system and lane, told per system: one lane may work while another cannot.
 
@@ -102,6 +114,14 @@ class Health:
         """The systems against which a lane's last step failed, and how."""
         with self._lock:
             return {system: outage.error for (system, _), outage in sorted(self._outages.items())}
+
+    def outages(self) -> tuple[Ailing, ...]:
+        """What keeps which lane from which system now."""
+        with self._lock:
+            return tuple(
+                Ailing(system, lane, o.since, o.until, o.failures, o.error)
+                for (system, lane), o in sorted(self._outages.items())
+            )
 
     def _pause_after(self, error: RemoteError, pauses: int) -> float:
         # A 403 may concern one record only; anything else of this kind waits for a person.

@@ -117,7 +117,8 @@ class Intake:
                     )
                 if mark is not None or over:
                     at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
-                    tx.advance(current.kind.value, at.stamp, at.id, passed_until=upper if over else None)
+                    passed = upper if over else None
+                    tx.advance(current.kind.value, at.stamp, at.id, passed, read_at=page.asked_at)
                 self._stop_if_too_many(tx, current, sightings)
         except RolledBack:
             current.stopped = True

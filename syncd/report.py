@@ -1,21 +1,36 @@
-"""`syncd status` as text and as JSON. Takes what the state counted; reads nothing itself.
+"""`syncd status` as values and as JSON: what the state holds, how far the feeds are, and what each thing waits for.
 
-Everything that a remote system wrote is made printable before it is shown.
+`look` reads it all in one transaction, for the command line and whoever else wants to know; `report_text` shows it to
+people. Only reads, and talks to no remote system.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mappings.model import EffectStatus
-from state.store import Baseline, SafetyStop, Summary, Sweep, Watermark
-from syncd.log_lines import printable
+from mappings.model import EffectStatus, Kind
+from mappings.requests import Request
+from state.store import (
+    Baseline,
+    Lane,
+    Lease,
+    Outage,
+    SafetyStop,
+    Store,
+    StoredEffect,
+    Summary,
+    Sweep,
+    Watermark,
+)
+from syncd.health import LONGEST_PAUSE_S
 
-SHOWN_PARKED = 20
 BEGINNING_YEAR = 1970
 """Of the watermark of a feed that has not brought a row."""
+SHOWN_DOUBTS = 20
+SILENT = timedelta(minutes=5)
+"""A feed that was not read for so long is worth a word, where no outage explains it."""
 _WAITING = (EffectStatus.PENDING.value, EffectStatus.IN_FLIGHT.value, EffectStatus.IN_DOUBT.value)
 
 
@@ -30,40 +45,36 @@ class Status:
     vanished: int = 0
     """Links to work orders that are gone."""
     swept: Sweep | None = None
+    catching_up: bool = False
+    lanes: tuple[Lane, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    doubts: tuple[StoredEffect, ...] = ()
+    """The oldest effects whose outcome is unknown."""
+    requests: tuple[Request, ...] = ()
+    """Requests for closure that are not over."""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """Of the domain orders that ask to be closed."""
 
 
-def as_json(status: Status) -> dict[str, object]:
-    """Everything, in types of JSON."""
-    summary = status.summary
-    return {
-        "baseline": _instant(status.baseline.at) if status.baseline else None,
-        "feeds": [_feed(feed) for feed in summary.feeds],
-        "effects": [
-            {"kind": kind, "status": state, "count": count}
-            for (kind, state), count in sorted(summary.effects.items())
-        ],
-        "oldest_pending": _instant(summary.oldest_pending),
-        "waiting": waiting(summary),
-        "in_doubt": summary.in_doubt,
-        "parked": [{"key": p.key, "subject": p.subject, "reason": p.reason} for p in summary.parked],
-        "quarantine": summary.quarantine,
-        "links": summary.links,
-        "plans": summary.plans,
-        "records": dict(summary.snapshots),
-        "stopped": [
-            {"lane": stop.lane, "counts": dict(stop.counts), "known": stop.known}
-            for stop in waits_for_a_person(status)
-        ],
-        "vanished": status.vanished,
-        "last_sweep": _instant(status.swept.finished_at) if status.swept else None,
-    }
-
-
-def as_text(status: Status) -> str:
-    """For a person: what is well in a few lines, what needs one in full."""
-    return "\n".join(
-        [*_head(status), "", *_feeds(status), "", *_effects(status.summary), *_parked(status.summary)]
-    )
+def look(store: Store, now: datetime) -> Status:
+    """Everything, of one instant."""
+    with store.history() as history:
+        requests = history.requests()
+        subjects = [history.record(one.subject_kind, one.subject) for one in requests]
+        return Status(
+            summary=store.summary(),
+            baseline=history.baseline(),
+            now=now,
+            stops=history.stops(),
+            vanished=len(history.vanished_links()),
+            swept=history.last_sweep(),
+            catching_up=history.catching_up(),
+            lanes=history.lanes(),
+            leases=history.leases(),
+            doubts=history.doubted(SHOWN_DOUBTS),
+            requests=requests,
+            numbers={record.id: record.number for record in subjects if record is not None},
+        )
 
 
 def waits_for_a_person(status: Status) -> list[SafetyStop]:
@@ -76,82 +87,140 @@ def waiting(summary: Summary) -> int:
     return sum(count for (_, state), count in summary.effects.items() if state in _WAITING)
 
 
-def _head(status: Status) -> Iterator[str]:
+def outages(status: Status) -> list[Outage]:
+    """What keeps lanes from their systems. One that no daemon has renewed for long is no news."""
+    found = [lane.outage for lane in status.lanes if lane.outage is not None]
+    return [one for one in found if status.now - one.until < timedelta(seconds=5 * LONGEST_PAUSE_S)]
+
+
+def lag(feed: Watermark, now: datetime) -> timedelta:
+    """How much of the server's time is not read yet: by its own clock until the last page, by ours since then."""
+    reached = max(feed.stamp, feed.passed_until or feed.stamp)
+    behind = feed.read_at - reached if feed.read_at is not None else timedelta()
+    return max(timedelta(), behind) + max(timedelta(), now - feed.updated_at)
+
+
+def waits_for(feed: Watermark, status: Status) -> str:
+    """What keeps a feed from being read on; "" when nothing does."""
+    return "; ".join(_waits_for(feed, status))
+
+
+def _waits_for(feed: Watermark, status: Status) -> Iterator[str]:
+    if any(stop.lane == feed.feed for stop in waits_for_a_person(status)):
+        yield "a person: it stopped before a mass change (syncd safety list)"
+    system = Kind(feed.feed).system if feed.feed in _FEEDS else None
+    intake = [one for one in outages(status) if one.lane == f"intake of {system}"]
+    for one in intake:
+        yield f"{one.system.replace('_', ' ')}: {one.error} since {instant(one.since)}, tried again {instant(one.until)}"
+    if status.now - feed.updated_at > SILENT and not intake:
+        yield f"somebody to read it: the last read was {age(status.now - feed.updated_at)} ago, does syncd run?"
+
+
+_FEEDS = frozenset(kind.value for kind in Kind)
+
+
+def as_json(status: Status) -> dict[str, object]:
+    """Everything, in types of JSON."""
     summary = status.summary
-    if status.baseline is None:
-        yield "no baseline yet; begin with: syncd state init --from now"
-    else:
-        yield f"responsible since {_instant(status.baseline.at)}"
-    known = ", ".join(
-        f"{count} {kind.replace('_', ' ')}s" for kind, count in sorted(summary.snapshots.items())
-    )
-    yield f"known: {known or 'nothing yet'}; {summary.plans} plans, {summary.links} links"
-    age = (
-        f", the oldest pending for {_age(status.now - summary.oldest_pending)}"
-        if summary.oldest_pending
-        else ""
-    )
-    yield f"waiting: {waiting(summary)} effects{age}; in doubt: {summary.in_doubt}"
-    gone = f", {status.vanished} vanished work orders (syncd link list)" if status.vanished else ""
-    yield f"needs a person: {len(summary.parked)} parked effects, {summary.quarantine} records in quarantine{gone}"
-    if status.swept is not None and status.swept.finished_at is not None:
-        yield f"last sweep: {_age(status.now - status.swept.finished_at)} ago"
-    for stop in waits_for_a_person(status):
-        counts = ", ".join(f"{what.replace('_', ' ')} for {n} orders" for what, n in stop.counts.items())
-        yield printable(f"{stop.lane} stopped before a mass change ({counts}): syncd safety list")
-
-
-def _feeds(status: Status) -> Iterator[str]:
-    rows = [
-        (feed.feed, _reached(feed), f"{_age(status.now - feed.updated_at)} ago")
-        for feed in status.summary.feeds
-    ]
-    yield from _columns(("feed", "read up to", "last moved"), rows)
-
-
-def _reached(feed: Watermark) -> str:
-    return "nothing there yet" if feed.stamp.year == BEGINNING_YEAR else _instant(feed.stamp) or ""
-
-
-def _effects(summary: Summary) -> Iterator[str]:
-    rows = [(kind, state, str(count)) for (kind, state), count in sorted(summary.effects.items())]
-    yield from _columns(("effect", "status", "count"), rows)
-
-
-def _parked(summary: Summary) -> Iterator[str]:
-    if summary.parked:
-        yield "parked, waiting for a person:"
-    for parked in summary.parked[:SHOWN_PARKED]:
-        yield f"  {printable(parked.key)}: {printable(parked.reason)}"
-    if len(summary.parked) > SHOWN_PARKED:
-        yield f"  ... and {len(summary.parked) - SHOWN_PARKED} more (--json shows all)"
-
-
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    if not rows:
-        return
-    table = [head, *(tuple(printable(cell) for cell in row) for row in rows)]
-    widths = [max(len(row[n]) for row in table) for n in range(len(head))]
-    for row in table:
-        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _feed(feed: Watermark) -> dict[str, object]:
     return {
-        "feed": feed.feed,
-        "watermark": _instant(feed.stamp),
-        "passed_until": _instant(feed.passed_until),
-        "moved_at": _instant(feed.updated_at),
+        "at": instant(status.now),
+        "baseline": instant(status.baseline.at) if status.baseline else None,
+        "catching_up": status.catching_up,
+        "feeds": [_feed(feed, status) for feed in summary.feeds],
+        "lanes": [_lane(lane) for lane in status.lanes],
+        "effects": [
+            {
+                "kind": kind,
+                "status": state,
+                "count": count,
+                "oldest": instant(summary.oldest.get((kind, state))),
+            }
+            for (kind, state), count in sorted(summary.effects.items())
+        ],
+        "oldest_pending": instant(summary.oldest_pending),
+        "waiting": waiting(summary),
+        "in_doubt": summary.in_doubt,
+        "doubts": [_doubt(one) for one in status.doubts],
+        "parked": [{"key": p.key, "subject": p.subject, "reason": p.reason} for p in summary.parked],
+        "quarantine": summary.quarantine,
+        "closures": [_request(one, status) for one in status.requests],
+        "links": summary.links,
+        "plans": summary.plans,
+        "records": dict(summary.snapshots),
+        "stopped": [
+            {"lane": stop.lane, "counts": dict(stop.counts), "known": stop.known}
+            for stop in waits_for_a_person(status)
+        ],
+        "vanished": status.vanished,
+        "last_sweep": instant(status.swept.finished_at) if status.swept else None,
+        "leases": [
+            {"lease": one.name, "owner": one.owner, "until": instant(one.until)} for one in status.leases
+        ],
     }
 
 
-def _instant(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat().replace("+00:00", "Z")
+def _feed(feed: Watermark, status: Status) -> dict[str, object]:
+    return {
+        "feed": feed.feed,
+        "system": Kind(feed.feed).system.value if feed.feed in _FEEDS else None,
+        "watermark": instant(feed.stamp),
+        "passed_until": instant(feed.passed_until),
+        "moved_at": instant(feed.updated_at),
+        "lag_s": round(lag(feed, status.now).total_seconds()),
+        "waits_for": waits_for(feed, status) or None,
+    }
 
 
-def _age(value: timedelta) -> str:
+def _lane(lane: Lane) -> dict[str, object]:
+    outage = lane.outage
+    return {
+        "lane": lane.lane,
+        "system": lane.system,
+        "worked_at": instant(lane.worked_at),
+        "outage": None
+        if outage is None
+        else {
+            "since": instant(outage.since),
+            "until": instant(outage.until),
+            "failures": outage.failures,
+            "error": outage.error,
+            "detail": outage.detail,
+        },
+    }
+
+
+def _doubt(one: StoredEffect) -> dict[str, object]:
+    return {
+        "key": one.effect.key,
+        "subject": one.effect.subject,
+        "reason": one.reason,
+        "attempts": one.attempts,
+        "looked_for_at": instant(one.not_before),
+    }
+
+
+def _request(one: Request, status: Status) -> dict[str, object]:
+    return {
+        "subject": one.subject,
+        "number": status.numbers.get(one.subject, ""),
+        "since": instant(one.stamp),
+        "status": one.status.value,
+        "because": list(one.reasons),
+    }
+
+
+def instant(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def age(value: timedelta) -> str:
     seconds = max(0, int(value.total_seconds()))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def reached(feed: Watermark) -> str:
+    """How far a feed was read, as people are told."""
+    return "nothing there yet" if feed.stamp.year == BEGINNING_YEAR else instant(feed.stamp) or ""

@@ -36,6 +36,7 @@ from syncd.observe import Observer
 from syncd.safety import Safety
 from syncd.sweep import Sweep
 from syncd.turns import Turns
+from syncd.vitals import Vitals
 
 
 class NotReady(StateError):
@@ -59,6 +60,7 @@ class App:
     backfill: Backfill
     identities: Identities
     catch_up: CatchUp
+    vitals: Vitals
     executor: Executor
     workers: int
     drain_timeout_s: float
@@ -228,6 +230,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         ),
         identities=identities,
         catch_up=CatchUp(store, systems, observer, log, monotonic=monotonic),
+        vitals=Vitals(store, health, now, monotonic),
         sweep=Sweep(
             systems,
             store,
