@@ -1,4 +1,4 @@
-"""The tables, and how instants and values are written in them. The same on SQLite and PostgreSQL.
+"""The tables. The same on SQLite and PostgreSQL; how values are written in them, `columns` says.
 
 Used by every module of the state. `migrations` builds the tables; a test compares the two. `HEAD` is the revision this
 code works with, compared at start-up without alembic.
@@ -6,90 +6,33 @@ code works with, compared at start-up without alembic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
-import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     Index,
     Integer,
     MetaData,
-    String,
     Table,
     Text,
-    TypeDecorator,
     false,
     text,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
+from state.columns import Json, OutsideText, RowId
+
 HEAD = "0006"
 """The newest migration."""
 
 metadata = MetaData()
 
-
-class Instant(TypeDecorator[datetime]):
-    """An instant as fixed-width text, "2026-11-23T06:51:54.000000Z": sorts as it reads, in any shell."""
-
-    # C: PostgreSQL compares by byte, as SQLite does
-    impl = String(27).with_variant(String(27, collation="C"), "postgresql")
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> str | None:
-        return None if value is None else instant_text(value)
-
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> datetime | None:
-        return None if value is None else datetime.fromisoformat(value)
-
-
-def instant_text(value: datetime) -> str:
-    if value.tzinfo is None:
-        raise ValueError("an instant without a time zone")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-class Json(TypeDecorator[Any]):
-    """A value as JSON text. Read-only mappings and dataclasses are written as objects."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
-        return None if value is None else orjson.dumps(value, default=_plain).decode()
-
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
-        return None if value is None else orjson.loads(value)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
-
-
-class OutsideText(TypeDecorator[str]):
-    """Text that a remote system wrote: what no database column holds (NUL, lone surrogates) is escaped."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite grows ids only for INTEGER keys."""
 
 watermarks = Table(
     "watermarks",
@@ -300,7 +243,7 @@ OPEN = "status IN ('pending', 'in_flight', 'in_doubt', 'parked')"
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("priority", Integer, nullable=False),  # 0 goes first
@@ -368,7 +311,7 @@ quarantine = Table(
 ledger = Table(
     "ledger",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("run", Text, nullable=False),
     Column("event", Text, nullable=False),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from mappings.effects import Effect, EffectKind, Reference
 from mappings.model import PARENT_FIELDS, Kind, Link, Origin, System
+from state.columns import Instant, Json, OutsideText
 from state.outbox import sources, target, to_effect
-from state.schema import Instant, Json, OutsideText, snapshots
+from state.schema import snapshots
 
 INSTANT, JSON, OUTSIDE = Instant(), Json(), OutsideText()
 
