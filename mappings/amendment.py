@@ -18,7 +18,7 @@ from mappings.keys import digest
 from mappings.model import Facts, Kind, Record, System
 from mappings.note_effects import note_on_subject, note_on_work_order, nothing, of_orders, why
 from mappings.policy import Policy
-from mappings.standing import obstacle, title
+from mappings.standing import as_it_was, obstacle, title
 from mappings.targets import Target, targets
 
 _FREED = frozenset({What.RESUMED, What.APPROVED, What.REOPENED})
@@ -43,7 +43,7 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
     reached = targets(facts, policy)
     if not reached or (changes and not ours):
         return nothing(facts)
-    before = _as_it_was(facts, ours)
+    before = as_it_was(facts, ours)
     was, now = _behind(before, policy), _behind(facts, policy)
     whole = not changes or (was and not now) or any(change.what in _FREED for change in ours)
     source = ours[0].record if ours else facts.subject
@@ -73,23 +73,6 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
 
 def _behind(facts: Facts, policy: Policy) -> bool:
     return ponr.reached_by(facts, policy.ponr_scope) is not None
-
-
-def _as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
-    """The facts before these changes. A record seen for the first time was always so, as far as we know."""
-    earlier = {change.record.id: change.before for change in changes if change.before is not None}
-
-    def was(record: Record | None) -> Record | None:
-        return earlier.get(record.id, record) if record is not None else None
-
-    return replace(
-        facts,
-        subject=earlier.get(facts.subject.id, facts.subject),
-        line=was(facts.line),
-        order=was(facts.order),
-        other_lines=tuple(earlier.get(line.id, line) for line in facts.other_lines),
-        parent=was(facts.parent),
-    )
 
 
 @dataclass(frozen=True, slots=True)

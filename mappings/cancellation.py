@@ -7,7 +7,7 @@ reached. A work order that people made stays, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from mappings import notes, ponr
@@ -45,11 +45,11 @@ def cancellations(changes: Sequence[Change], source: Record, facts: Facts, polic
     return replace(
         decision,
         effects=tuple(effect for effect in effects if effect.target not in ended & asked),
-        supersede=(*void, *_overtaken(ended, facts)),
+        supersede=(*void, *overtaken(ended, facts)),
     )
 
 
-def _overtaken(ended: set[str], facts: Facts) -> Iterator[str]:
+def overtaken(ended: Collection[str], facts: Facts) -> Iterator[str]:
     """Updates of work orders that are being cancelled."""
     for effect in unsettled(facts, EffectKind.UPDATE_WORK_ORDER):
         if effect.target in ended and effect.status in UNSENT:

@@ -158,7 +158,7 @@ def _plan(one: SubjectEvidence, lifecycles: Mapping[Kind, Lifecycle]) -> Iterato
         return
     linked = {(link.rule, link.slot) for link in one.links}
     for planned in one.plan.work_orders:
-        if (planned.rule, planned.slot) not in linked | one.waived:
+        if not planned.unmatched and (planned.rule, planned.slot) not in linked | one.waived:
             yield (
                 f"{one.record.number} has no work order yet for {planned.template} "
                 f"(rule {planned.rule}, slot {planned.slot})"

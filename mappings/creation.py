@@ -13,38 +13,61 @@ from mappings.changes import Change, What
 from mappings.decision_table import DecisionTable, evaluate
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.field_map import desired
-from mappings.generations import has_void, of_slot, revived
-from mappings.keys import CORRELATION_LIMIT, Correlation, parse_correlation
+from mappings.generations import correlation, has_void, of_slot, revived
+from mappings.keys import CORRELATION_LIMIT, parse_correlation
 from mappings.model import Facts, Kind, Link, Origin, Plan, PlannedWorkOrder, System
 from mappings.note_effects import nothing, of_orders, why
 from mappings.notes import label
 from mappings.policy import Policy
 from mappings.standing import obstacle, title, unseen
+from mappings.unmatched import told
 
 
-def creations(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
-    """The plan if there is a new one, and the creates that it still misses. No changes at all means a review."""
+def creations(changes: Sequence[Change], facts: Facts, policy: Policy, *, afresh: bool = False) -> Decision:
+    """The plan if there is a new one, and the creates that it still misses. No changes at all means a review.
+
+    `afresh` asks the tables again although no fact that the plan read has changed.
+    """
     again = not changes or any(change.what is What.REOPENED for change in of_orders(changes))
-    outdated = facts.plan is not None and _outdated(facts.plan, facts)
+    outdated = facts.plan is not None and (afresh or _outdated(facts.plan, facts))
     if facts.plan is not None and not outdated and not again and not has_void(facts.plan):
         return nothing(facts)
     against = hindrance(facts, policy)
     if against:
         return nothing(facts, Reason(f"no work orders are created: {against}"))
+    lost, plan = nothing(facts), facts.plan
     reasons: tuple[Reason, ...] = ()
-    plan = facts.plan
     if plan is None or outdated:
         plan, reasons = _decided(facts, policy)
+        lost = told(plan, changes, facts, policy)
+        plan, reasons = lost.plan or plan, reasons + lost.because
     if has_void(plan):
         plan, grown = revived(plan, facts, policy)
         reasons += grown
     old = facts.plan.work_orders if facts.plan is not None and not again else ()
-    wanted = [planned for planned in plan.work_orders if planned not in old]
+    wanted = [planned for planned in plan.work_orders if planned not in old and not planned.unmatched]
     missing = [planned for planned in wanted if _is_missing(planned, facts)]
     effects = tuple(create(planned, plan, facts, policy, why(changes)) for planned in missing)
     if again:
         reasons += _ended(wanted, facts, policy)
-    return replace(nothing(facts, *reasons), effects=effects, plan=plan if plan != facts.plan else None)
+    return replace(
+        lost,
+        effects=(*lost.effects, *effects),
+        plan=plan if plan != facts.plan else None,
+        because=reasons,
+    )
+
+
+def prescribed(facts: Facts, policy: Policy) -> frozenset[str]:
+    """The work orders that the tables prescribe for a subject as it is now, as "rule:slot", under every id of a rule."""
+    found = set()
+    for table in policy.tables:
+        if table.applies_to is facts.subject.kind:
+            was = {rule.id: rule.was for rule in table.rules}
+            for planned in evaluate(table, facts.value).work_orders:
+                ids = (planned.rule, *was.get(planned.rule, ()))
+                found |= {f"{id}:{planned.slot}" for id in ids}
+    return frozenset(found)
 
 
 def _outdated(plan: Plan, facts: Facts) -> bool:
@@ -65,19 +88,22 @@ def hindrance(facts: Facts, policy: Policy) -> str:
 
 
 def _decided(facts: Facts, policy: Policy) -> tuple[Plan, tuple[Reason, ...]]:
-    """What the tables say now. Slots of the old plan stay as they are: their work orders exist, or are on their way."""
+    """What the tables say now. Slots of the old plan, and those that links answer, stay: their work orders exist, or are
+    on their way."""
     tables = [table for table in policy.tables if table.applies_to is facts.subject.kind]
     outcomes = [evaluate(table, facts.value) for table in tables]
     current = _current_ids(tables)
-    old = facts.plan.work_orders if facts.plan else ()
-    kept = {(current(planned.rule), planned.slot) for planned in old}
     named = [planned for outcome in outcomes for planned in outcome.work_orders]
-    new = [_as_linked(p, facts, current) for p in named if (p.rule, p.slot) not in kept]
-    stale = sorted(kept - {(planned.rule, planned.slot) for planned in named})
-    reasons = [reason for outcome in outcomes for reason in outcome.reasons]
-    reasons += [
-        Reason(f'rule "{rule}" does not match any more; its work order {slot} stays') for rule, slot in stale
+    matched = {(planned.rule, planned.slot) for planned in named}
+    old = [
+        replace(p, unmatched=(current(p.rule), p.slot) not in matched)
+        for p in (facts.plan.work_orders if facts.plan else _linked_slots(facts))
     ]
+    if facts.plan is None:
+        old = [p for p in old if p.unmatched]  # the others are among what the tables name
+    kept = {(current(p.rule), p.slot) for p in old}
+    new = [_as_linked(p, facts, current) for p in named if (p.rule, p.slot) not in kept]
+    reasons = [reason for outcome in outcomes for reason in outcome.reasons]
     if not tables:
         reasons.append(Reason(f"no decision table applies to {facts.subject.kind}"))
     plan = Plan(
@@ -88,6 +114,15 @@ def _decided(facts: Facts, policy: Policy) -> tuple[Plan, tuple[Reason, ...]]:
         {column: value for outcome in outcomes for column, value in outcome.columns.items()},
     )
     return plan, tuple(reasons)
+
+
+def _linked_slots(facts: Facts) -> tuple[PlannedWorkOrder, ...]:
+    """The slots that work orders answer which rules made before this state knew the subject."""
+    made = sorted(
+        (link.rule, link.slot, link.generation) for link in facts.links if link.origin is Origin.CREATED
+    )
+    newest = {(rule, slot): PlannedWorkOrder(rule, slot, "", generation) for rule, slot, generation in made}
+    return tuple(newest.values())
 
 
 def _current_ids(tables: Sequence[DecisionTable]) -> Callable[[str], str]:
@@ -131,10 +166,6 @@ def _ended(wanted: Sequence[PlannedWorkOrder], facts: Facts, policy: Policy) -> 
             text = f"{title(facts.subject)} is wanted again, but {record.number} is {label(record)}"
             reasons.append(Reason(f"{text}: recreate it by hand if it is needed", planned.rule))
     return tuple(reasons)
-
-
-def correlation(planned: PlannedWorkOrder, subject: str) -> Correlation:
-    return Correlation(subject, planned.rule, planned.slot, planned.generation)
 
 
 def create(planned: PlannedWorkOrder, plan: Plan, facts: Facts, policy: Policy, cause: str) -> Effect:

@@ -13,9 +13,10 @@ from dataclasses import replace
 from mappings.amendment import amendments
 from mappings.cancellation import cancellations
 from mappings.changes import Change
-from mappings.creation import creations
+from mappings.creation import creations, prescribed
 from mappings.effects import Decision
 from mappings.generations import taken_back, voided
+from mappings.holding import hold_notes
 from mappings.links import LinkClaim, LinkSettings, link_for
 from mappings.model import Facts, Link, Origin, Record
 from mappings.note_effects import combined
@@ -33,6 +34,7 @@ __all__ = [
     "follow_up",
     "found_again",
     "link_for",
+    "prescribed",
     "recreation",
     "refused",
     "settled",
@@ -54,21 +56,24 @@ def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) ->
     return combined(facts, parts)
 
 
-def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
+def decide(changes: Sequence[Change], facts: Facts, policy: Policy, *, afresh: bool = False) -> Decision:
     """What is to be done about `changes` of the subject, its line, order or parent, or one of its work orders.
 
     `facts` already hold the new records. Without changes the subject is reviewed as a whole, as a backfill does:
-    what the plan misses is created, what differs is written, what should have been cancelled is.
+    what the plan misses is created, what differs is written, what should have been cancelled is. `afresh` asks the tables
+    again, as after an edit of one.
     """
     parts = [status_notes(changes, facts, policy)]
     source = cancelled_by(facts, policy)
     if source is not None:
         cancelled = cancellations(changes, source, facts, policy)
         parts.append(replace(cancelled, plan=voided(facts)))
-        if cancelled.supersede:  # the note about what was created waited for creates that will never be sent
-            left = tuple(effect for effect in facts.effects if effect.key not in cancelled.supersede)
-            parts.append(follow_up(replace(facts, effects=left), policy))
     else:
-        parts.append(creations(changes, facts, policy))
+        parts.append(hold_notes(changes, facts, policy))
+        parts.append(creations(changes, facts, policy, afresh=afresh))
         parts.append(amendments(changes, facts, policy))
+    void = {key for part in parts for key in part.supersede}
+    if void:  # the note about what was created may have waited for creates that will never be sent
+        left = tuple(effect for effect in facts.effects if effect.key not in void)
+        parts.append(follow_up(replace(facts, effects=left), policy))
     return combined(facts, parts)

@@ -71,6 +71,8 @@ class Effect:
     """For a gate answer: the version of the target that the answer was decided on."""
     instead_of: str = ""
     """For the cancel of a duplicate: the work order that stays."""
+    unmatched: str = ""
+    """For the cancel of a work order whose rule matches no more: its rule and slot, as "rule:slot"."""
     still_closed: tuple[str, ...] = ()
     """For a gate answer: the work orders that must be closed when it is sent."""
     while_open: tuple[str, ...] = ()
@@ -103,6 +105,8 @@ class Decision:
     noted: tuple[str, ...] = ()
     """Work orders that the decision's notes name for the first time."""
     because: tuple[Reason, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    """Work orders, as "rule:slot", whose rule has just ceased to match."""
 
 
 _S = EffectStatus

@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mappings.effects import Decision, EffectKind, Reason
+from mappings.keys import Correlation
 from mappings.model import Facts, Link, Plan, PlannedWorkOrder
 from mappings.note_effects import nothing
 from mappings.policy import Policy
 from mappings.standing import cancelled_by
+
+
+def correlation(planned: PlannedWorkOrder, subject: str) -> Correlation:
+    return Correlation(subject, planned.rule, planned.slot, planned.generation)
 
 
 def order_version(facts: Facts) -> int:
@@ -36,14 +41,16 @@ def voided(facts: Facts) -> Plan | None:
 
 def has_void(plan: Plan | None) -> bool:
     """Whether a slot of the plan was seen cancelled and has not been looked at since the order came back."""
-    return plan is not None and any(planned.void_since is not None for planned in plan.work_orders)
+    slots = plan.work_orders if plan else ()
+    return any(planned.void_since is not None and not planned.unmatched for planned in slots)
 
 
 def revived(plan: Plan, facts: Facts, policy: Policy) -> tuple[Plan, tuple[Reason, ...]]:
     """The plan of a subject that is not cancelled any more, each void slot as it stands now."""
     slots, reasons = [], []
     for planned in plan.work_orders:
-        now = planned if planned.void_since is None else _revived(planned, facts, policy)
+        idle = planned.void_since is None or planned.unmatched
+        now = planned if idle else _revived(planned, facts, policy)
         slots.append(now)
         if now.generation != planned.generation:
             text = f'generation {now.generation} of rule "{planned.rule}", slot {planned.slot}: cancelled before, and back'

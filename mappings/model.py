@@ -134,6 +134,8 @@ class PlannedWorkOrder:
     """Extra FSM fields that the rule sets, placeholders not yet filled in."""
     void_since: int | None = None
     """The version of the order at which this slot was seen cancelled; None while it is wanted."""
+    unmatched: bool = False
+    """Its rule does not match any more: nothing is made for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,4 +103,5 @@ def combined(facts: Facts, decisions: Sequence[Decision]) -> Decision:
         supersede=tuple(dict.fromkeys(key for decision in decisions for key in decision.supersede)),
         noted=tuple(dict.fromkeys(id for decision in decisions for id in decision.noted)),
         because=tuple(dict.fromkeys(reason for decision in decisions for reason in decision.because)),
+        unmatched=tuple(dict.fromkeys(slot for decision in decisions for slot in decision.unmatched)),
     )

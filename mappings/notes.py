@@ -138,9 +138,35 @@ def because_cancelled(source: str) -> str:
     return f", because {source} was cancelled"
 
 
-def cancel_sent(work_order: Named, source: str) -> str:
+UNMATCHED = ", because no rule prescribes it any more"
+"""What a status note adds when a work order was cancelled with the rule that made it."""
+
+
+def cancel_sent(work_order: Named, cause: str) -> str:
     """For a cancel that field service accepted without ending the work order."""
-    return f"Work order {work_order} was asked to cancel, because {source} was cancelled: still {work_order.state}"
+    return f"Work order {work_order} was asked to cancel{cause}: still {work_order.state}"
+
+
+def unmatched(source: str, work_orders: Iterable[str]) -> str:
+    head = (
+        f"{source} has changed, and no rule prescribes these work orders any more. They stay; "
+        "a person must decide about them:"
+    )
+    return "\n".join([head, *(f"- {work_order}" for work_order in work_orders)])
+
+
+def unmatched_reason(source: str) -> str:
+    """The mandatory reason of a cancel, in FSM."""
+    return f"{source} changed in order management: no rule prescribes this work order any more."
+
+
+def on_hold(source: str, work_orders: Sequence[str] = ()) -> str:
+    """`source` says what is held; on a work order itself the list is left out."""
+    head = f"{source}: nothing is created or changed until it goes on."
+    lines = (
+        [f"{head} Work orders meanwhile:", *(f"- {one}" for one in work_orders)] if work_orders else [head]
+    )
+    return "\n".join(lines)
 
 
 def not_cancelled(source: str, why: str) -> str:

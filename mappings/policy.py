@@ -41,6 +41,10 @@ class Policy:
     ponr_mode: Mode = Mode.STRICT
     ponr_scope: Scope = Scope.ORDER
     after_ponr_cancel: Literal["flag", "send"] = "flag"
+    unmatched: Literal["flag", "cancel"] = "flag"
+    """What becomes of a work order whose rule matches no more."""
+    hold_note: Literal["domain_order", "work_order", "off"] = "domain_order"
+    """Where a hold is noted."""
     adopted: Literal["note", "manage"] = "note"
     shared_instance: bool = False
     """OM and FSM are one instance: `initiated_from` can point at the domain order."""

@@ -16,7 +16,7 @@ from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
 from mappings.note_effects import combined, name, note_on_subject, nothing
 from mappings.policy import Policy
-from mappings.standing import cancelled_by, title
+from mappings.standing import cancelled_by, held_by, title
 from mappings.status import content
 from mappings.targets import OUTSTANDING, unsettled
 
@@ -65,9 +65,12 @@ def _void_with(effect: Effect, facts: Facts, policy: Policy) -> Iterator[str]:
 
 
 def follow_up(facts: Facts, policy: Policy) -> Decision:
-    """One note for the work orders that no note names yet, as soon as no create of this subject is on its way."""
+    """One note for the work orders that no note names yet, as soon as no create of this subject is on its way.
+
+    While the order is held no create comes to an end, so none is waited for.
+    """
     creates = unsettled(facts, EffectKind.CREATE_WORK_ORDER)
-    if any(create.status in OUTSTANDING for create in creates):
+    if held_by(facts, policy) is None and any(create.status in OUTSTANDING for create in creates):
         return nothing(facts)
     decisions = []
     for origin in Origin:
@@ -132,7 +135,8 @@ def _texts(
         yield "amended", notes.amended(named, recall.changed(effect), again)
     if effect.kind is EffectKind.CANCEL_WORK_ORDER and not policy.has_ended(work_order.state):
         source = cancelled_by(facts, policy) or facts.subject
-        yield "cancelled", notes.cancel_sent(named, title(source))
+        cause = notes.UNMATCHED if effect.unmatched else notes.because_cancelled(title(source))
+        yield "cancelled", notes.cancel_sent(named, cause)
     missing = _missing(effect, work_order)
     if missing:
         yield "missing", notes.not_found(named, missing)

@@ -6,8 +6,10 @@ too; OM itself carries a cancel from a parent domain order to its children.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from mappings.changes import Change
 from mappings.model import UNKNOWN_STATE, Facts, Kind, Record
 from mappings.notes import label
 from mappings.policy import Policy
@@ -32,11 +34,16 @@ def cancelled_by(facts: Facts, policy: Policy) -> Record | None:
     return next((r for r in records(facts) if r.state in policy.lifecycles[r.kind].cancelled), None)
 
 
+def held_by(facts: Facts, policy: Policy) -> Record | None:
+    """The nearest record whose state lets nothing be created or changed."""
+    return next((r for r in records(facts) if r.state in policy.lifecycles[r.kind].held), None)
+
+
 def obstacle(facts: Facts, policy: Policy) -> str:
     """Why nothing may be created or changed now, "" when it may."""
-    for record in records(facts):
-        if record.state in policy.lifecycles[record.kind].held:
-            return f"{title(record)} is held ({label(record)})"
+    holding = held_by(facts, policy)
+    if holding is not None:
+        return f"{title(holding)} is held ({label(holding)})"
     order = facts.order
     if order is not None and order.state in policy.unapproved_order_states | {UNKNOWN_STATE}:
         return f"{title(order)} is not approved ({label(order)})"
@@ -51,3 +58,20 @@ def unseen(facts: Facts) -> str:
             if name != "parent" and here[kind] is None:
                 return f"the {name.replace('_', ' ')} of {title(record)} has not been seen yet"
     return ""
+
+
+def as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
+    """The facts before these changes. A record seen for the first time was always so, as far as we know."""
+    earlier = {change.record.id: change.before for change in changes if change.before is not None}
+
+    def was(record: Record | None) -> Record | None:
+        return earlier.get(record.id, record) if record is not None else None
+
+    return replace(
+        facts,
+        subject=earlier.get(facts.subject.id, facts.subject),
+        line=was(facts.line),
+        order=was(facts.order),
+        other_lines=tuple(earlier.get(line.id, line) for line in facts.other_lines),
+        parent=was(facts.parent),
+    )

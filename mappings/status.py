@@ -14,7 +14,7 @@ from mappings.changes import Change, FieldChange, What
 from mappings.effects import Decision, Effect
 from mappings.keys import digest
 from mappings.model import Facts, Kind, Record
-from mappings.note_effects import name, note_on_subject, nothing, why
+from mappings.note_effects import name, note_on_subject, nothing, planned_for, why
 from mappings.policy import Policy
 from mappings.recall import SEEN
 from mappings.standing import cancelled_by, title
@@ -84,7 +84,10 @@ def _note(before: Record, now: Record, fields: Sequence[FieldChange], facts: Fac
 
 def _because(now: Record, facts: Facts, policy: Policy) -> str:
     """A work order that ended with its order says so."""
-    source = cancelled_by(facts, policy)
-    if source is None or now.state not in policy.lifecycles[Kind.WORK_ORDER].cancelled:
+    if now.state not in policy.lifecycles[Kind.WORK_ORDER].cancelled:
         return ""
+    source = cancelled_by(facts, policy)
+    if source is None:
+        planned = planned_for(facts, now.id)
+        return notes.UNMATCHED if planned.unmatched and planned.void_since is not None else ""
     return notes.because_cancelled(title(source))

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mappings.creation import correlation
+from mappings import notes
 from mappings.effects import EffectKind
+from mappings.generations import correlation
 from mappings.keys import parse_correlation
 from mappings.model import EffectStatus, Facts, KnownEffect, Link, Origin, PlannedWorkOrder, Record
-from mappings.note_effects import planned_for
+from mappings.note_effects import name, planned_for
 from mappings.policy import Policy
 
 UNSENT = (EffectStatus.PENDING, EffectStatus.PARKED)
@@ -74,3 +75,10 @@ def _coming(facts: Facts) -> Iterator[Target]:
 def unsettled(facts: Facts, kind: EffectKind) -> Iterator[KnownEffect]:
     """The effects of one kind; facts hold only those that are neither done nor superseded."""
     return (effect for effect in facts.effects if effect.kind == kind)
+
+
+def shown(target: Target, facts: Facts) -> str:
+    """A work order with its status, as a line of a note; one that nobody has seen yet by its template."""
+    if target.record is None:
+        return f"{target.planned.template or target.id}: on its way"
+    return f"{name(facts, target.record)}: {notes.label(target.record)}"

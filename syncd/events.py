@@ -75,6 +75,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "reason": "why",
         "retry_in_s": "seconds until the next try",
         "rows": "how many rows",
+        "slots": "the work orders concerned: rule and slot",
         "signal": "the signal that asked for the stop",
         "subject": "id of the domain order or order task",
         "table": "decision table",
@@ -144,6 +145,12 @@ _LIFE = (
 _BUSINESS = (
     _event(
         "plan.pinned", "info", "A domain order was decided; its plan is stored.", "number table plan because"
+    ),
+    _event(
+        "rule.unmatched",
+        "warning",
+        "An order has changed and no rule prescribes these work orders any more: flagged, or cancelled.",
+        "slots because",
     ),
     _event(
         "work_order.created", "info", "A work order was created.", "number target template subject because"

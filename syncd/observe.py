@@ -121,6 +121,13 @@ class Observer:
                 plan=[f"{p.rule}:{p.slot} {p.template}" for p in decision.plan.work_orders],
                 because=reasons,
             )
+        if decision.unmatched:
+            sightings.add(
+                "rule.unmatched",
+                domain_order=decision.subject,
+                slots=list(decision.unmatched),
+                because=reasons,
+            )
         if born or decision.plan is not None or decision.supersede:
             tx.remember(
                 LedgerEntry(

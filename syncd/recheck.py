@@ -6,7 +6,7 @@ way through the feeds too, and what it means is decided there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,9 +14,9 @@ from connectors.errors import Missing
 from connectors.ports import FieldService, OrderManagement
 from mappings import ponr
 from mappings.closure import is_closed
-from mappings.decisions import Policy
+from mappings.decisions import Policy, prescribed
 from mappings.effects import Effect
-from mappings.model import Kind, Record
+from mappings.model import Facts, Kind, Record
 from mappings.requests import asks
 
 
@@ -90,9 +90,31 @@ class Recheck:
         lifecycles = self._policy().lifecycles
         if effect.instead_of:
             return self._duplicate(effect)
-        if any(r.state in lifecycles[r.kind].cancelled for r in (subject, *self._above(subject))):
+        above = self._above(subject)
+        if any(r.state in lifecycles[r.kind].cancelled for r in (subject, *above)):
             return SEND
+        if effect.unmatched:
+            return self._unmatched(effect, subject, above)
         return Verdict(Next.GIVE_UP, f"{subject.number} is not cancelled any more")
+
+    def _unmatched(self, effect: Effect, subject: Record, above: list[Record]) -> Verdict:
+        """No rule may prescribe the work order again."""
+        by_kind = {record.kind: record for record in above}
+        facts = Facts(
+            subject,
+            line=by_kind.get(Kind.ORDER_LINE),
+            order=by_kind.get(Kind.CUSTOMER_ORDER),
+            parent=self._parent(subject, by_kind),
+        )
+        if effect.unmatched in prescribed(facts, self._policy()):
+            return Verdict(Next.GIVE_UP, "its rule matches again")
+        return SEND
+
+    def _parent(self, subject: Record, above: Mapping[Kind, Record]) -> Record | None:
+        if subject.kind is Kind.ORDER_TASK:
+            return above.get(Kind.DOMAIN_ORDER)
+        found = self._om.read_many(Kind.DOMAIN_ORDER, [id for id in (subject.get("parent"),) if id])
+        return found[0] if found else None
 
     def _duplicate(self, effect: Effect) -> Verdict:
         """One of the two must stay."""

@@ -327,6 +327,8 @@ def policy_of(config: Config) -> Policy:
         ponr_mode=Mode(config.rules.ponr),
         ponr_scope=Scope(config.rules.ponr_scope),
         after_ponr_cancel=config.rules.after_ponr_cancel,
+        unmatched=config.rules.unmatched,
+        hold_note=config.settings.notes.on_hold,
         adopted=config.rules.adopted,
         shared_instance=config.rules.shared_instance,
         note_limit=config.notes.limit,

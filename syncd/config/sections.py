@@ -209,6 +209,10 @@ class RulesSection(Section):
         default="flag",
         description='a cancellation after the point of no return: "flag" asks a person, "send" sends it',
     )
+    unmatched: Literal["flag", "cancel"] = Field(
+        default="flag",
+        description='a work order whose rule matches no more after a change of the order: "flag" asks a person, "cancel" cancels it',
+    )
     lifecycles: Mapping[Kind, LifecycleSection] = Field(
         default_factory=dict, description="what states mean, by kind of record"
     )
@@ -265,6 +269,10 @@ class NotesSection(Section):
 
     limit: Whole = Field(
         default=4000, ge=200, le=60_000, description="characters of one note, marker included"
+    )
+    on_hold: Literal["domain_order", "work_order", "off"] = Field(
+        default="domain_order",
+        description='where one note says that an order is held, and nothing changes meanwhile: "domain_order", "work_order" or "off"',
     )
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mappings import decisions
-from mappings.creation import correlation
 from mappings.decision_table import evaluate
 from mappings.effects import Decision, Reason
+from mappings.generations import correlation
 from mappings.model import EffectStatus, Facts, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from mappings.notes import label
 from mappings.policy import Policy

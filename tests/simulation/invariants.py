@@ -312,7 +312,8 @@ def _work_order(
     said = any(work_order.number in one.text and work_order.state_label in one.text for one in ours)
     if not said and not before:
         yield f"L1 {name} is {work_order.state_label}, and no note says so"
-    if parse_correlation(work_order.get("correlation_id")) is None or work_order.state in fs.CLOSED:
+    made = parse_correlation(work_order.get("correlation_id"))
+    if made is None or work_order.state in fs.CLOSED:
         return
     if truth.is_cancelled(subject):
         flagged = any(m.startswith("flagged:") for one in ours for m in markers(one.text))
@@ -327,6 +328,9 @@ def _work_order(
         return
     if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
         return
+    prescribed = truth.is_unapproved(subject) or (made.rule, made.slot) in truth.wants(subject)
+    if not prescribed and not any(m.startswith("unmatched:") for one in ours for m in markers(one.text)):
+        yield f"L1 {name} is prescribed by no rule any more, and nobody was told"
     if truth.line(subject) is None or truth.is_behind_ponr(subject):
         return
     for target, wanted in truth.content(subject).items():

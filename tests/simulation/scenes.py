@@ -137,6 +137,11 @@ def _hand(world: World) -> None:
     world.by_hand()
 
 
+def _other_line(world: World) -> None:
+    """A second line of the order is past the point of no return."""
+    world.put(Kind.ORDER_LINE, "other line", "in_progress", order=id_of("order"), ponr="true")
+
+
 def _ask(world: World) -> None:
     world.edit(Kind.DOMAIN_ORDER, "domain order", **{MARKER: ASKED})
 
@@ -154,6 +159,17 @@ SCENES = (
         "refused amendment",
         (_fiber,),
         (lambda w: w.edit(Kind.ORDER_LINE, "line", ponr="true", priority="1"),),
+    ),
+    Scene("on hold", (_router,), (lambda w: w.edit(Kind.DOMAIN_ORDER, "domain order", "on_hold"),)),
+    Scene(
+        "no rule any more",
+        (_router,),
+        (lambda w: w.edit(Kind.DOMAIN_ORDER, "domain order", specification="Voice"),),
+    ),
+    Scene(
+        "refused beside another line",
+        (_fiber, _other_line),
+        (lambda w: w.edit(Kind.ORDER_LINE, "line", priority="1"),),
     ),
     Scene("cancel", (_router,), (lambda w: w.edit(Kind.DOMAIN_ORDER, "domain order", "canceled"),)),
     Scene("hold", (_fiber,), (_ask,), cycles=3),

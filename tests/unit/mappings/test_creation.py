@@ -187,15 +187,6 @@ def test_a_changed_column_decides_again_and_creates_what_is_missing(make):
     assert decision.plan.columns == {"action": "add"}
 
 
-def test_a_rule_that_matches_no_more_keeps_its_work_order_and_says_so(make):
-    facts = make.in_play(plan=make.plan(action="change"))
-    decision = _created(make, facts, make.policy(tables=(make.table(make.rule("other", action="add")),)))
-    assert [(p.rule, p.slot) for p in decision.plan.work_orders] == [("fiber", 1), ("other", 1)]
-    assert 'rule "fiber" does not match any more; its work order 1 stays' in [
-        r.text for r in decision.because
-    ]
-
-
 def test_a_decision_that_a_person_dropped_is_not_taken_again(make):
     facts = make.facts(plan=make.plan(action="change"))
     decision = _created(make, facts, make.policy(tables=(make.table(make.rule(action="add")),)))
@@ -224,7 +215,8 @@ def test_a_fresh_state_recognises_work_orders_by_their_links(make):
 
 def test_a_decision_waits_for_the_end_of_a_hold_and_is_taken_then(make):
     facts = make.in_play(subject=make.domain_order("on_hold"), plan=make.plan(action="change"))
-    policy = make.policy(tables=(make.table(make.rule("extra", action="add")),))
+    rules = (make.rule("fiber"), make.rule("extra", action="add"))
+    policy = make.policy(tables=(make.table(*rules, hit_policy="all"),))
     assert _created(make, facts, policy).plan is None
     resumed = replace(facts, subject=make.domain_order())
     assert _slots(_created(make, resumed, policy)) == [("extra", 1)]

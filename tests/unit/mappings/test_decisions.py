@@ -121,7 +121,7 @@ def test_creation_and_amendment_meet_in_one_decision(make):
     before = make.domain_order(action="change")
     after = make.later(before, action="add", location="Paris")
     facts = make.in_play(subject=after, plan=make.plan(action="change"))
-    table = make.table(make.rule("extra", action="add"))
+    table = make.table(make.rule(), make.rule("extra", action="add"), hit_policy="all")
     changes = detect(before, after, default_lifecycles()[Kind.DOMAIN_ORDER])
     decision = decide(changes, facts, make.policy(tables=(table,)))
     assert [effect.kind for effect in decision.effects] == [

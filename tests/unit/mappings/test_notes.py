@@ -128,7 +128,7 @@ LINES = "- requested due by: (empty) -> 2026-06-02\n- priority: 3 -> (empty)"
         ),
         (notes.cancel_reason("Order ORD1"), "Order ORD1 was cancelled in order management."),
         (
-            notes.cancel_sent(TWO, "Order ORD1"),
+            notes.cancel_sent(TWO, notes.because_cancelled("Order ORD1")),
             "Work order WO2 was asked to cancel, because Order ORD1 was cancelled: still Draft",
         ),
         (
