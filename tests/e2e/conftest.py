@@ -228,17 +228,24 @@ def each_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., Site]]:
-    """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox)`."""
+    """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox, more=config)`."""
     grounds: list[Playground] = []
 
-    def make(folder: Path, keys: Mapping[str, str], *options: str) -> Site:
+    def make(folder: Path, keys: Mapping[str, str], *options: str, more: str = "") -> Site:
         ground = impatient(folder, keys)
+        ground.more += more
         grounds.append(ground)
         return Site(ground, *options)
 
     yield make
     for ground in grounds:
         ground.close()
+
+
+@pytest.fixture(scope="session")
+def helper() -> Callable[[str], ModuleType]:
+    """A helper module of this folder, by name."""
+    return _load
 
 
 @pytest.fixture(scope="session")
