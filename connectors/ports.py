@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from mappings.mirror import TypedNote
 from mappings.model import Kind, Record
 
 
@@ -104,6 +105,18 @@ class Note:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """One bounded slice of the journal, in keyset order by (stamp, id). As `Page` otherwise."""
+
+    notes: tuple[TypedNote, ...]
+    next: Position | None
+    asked_at: datetime
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    """The id is that of the entry, the kind that of the record it stands on."""
+    hidden: int = 0
+
+
 class RemoteSystem(Protocol):
     """What both sides can do."""
 
@@ -183,6 +196,12 @@ class RemoteSystem(Protocol):
 
     def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
         """The work notes of a record that contain a text, each verified on our side, oldest first."""
+
+    def journal_since(self, position: Position, limit: int) -> JournalPage:
+        """Work notes behind `position` by (stamp, id), on records of the kinds whose journal the profile names.
+
+        Raises `FilterIgnored` as `changes_since` does, `Misconfigured` where the profile names no journal.
+        """
 
     def resolve(self, entity: str, match: str, value: str) -> str | None:
         """The id of the referenced record ("template", "location", ...) whose `match` property equals `value`.

@@ -18,6 +18,7 @@ from connectors.profile_model import (
     APIS,
     ATTRIBUTES,
     CREATES,
+    JOURNAL_KINDS,
     REQUIRED_FIELDS,
     KindProfile,
     Profile,
@@ -32,7 +33,7 @@ __all__ = ["KindProfile", "Profile", "ReferenceProfile", "load_profile", "packag
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _QUERY_VALUE = re.compile(r"[A-Za-z0-9_ .:-]+\Z")
-_TOP = frozenset({"api", "system", "creates", "timing", "note", "kinds", "references"})
+_TOP = frozenset({"api", "system", "creates", "timing", "note", "journal", "kinds", "references"})
 _TIMING = {"granule_s": 1.0, "overlap_s": 60.0, "settle_s": 90.0, "search_lag_s": 60.0}
 _KIND = frozenset({"table", "number", "state", "fields", "states", "state_values", "where"})
 _MATCHES = frozenset({"name", "number", "correlation_id"})
@@ -104,6 +105,7 @@ class _Reader:
             kinds=kinds,
             references=self._references(self._table(tree, ("references",), required=False)),
             note_field=self._column(note, ("note", "field"), dotted=False),
+            journal=self._journal(self._table(tree, ("journal",), required=False), system),
             granule=timing["granule_s"],
             overlap=timing["overlap_s"],
             settle=timing["settle_s"],
@@ -198,6 +200,15 @@ class _Reader:
             }
             found[entity] = ReferenceProfile(self._column(table, (*path, "table"), dotted=False), match)
         return found
+
+    def _journal(self, tree: Mapping[str, Any], system: str) -> dict[Kind, tuple[str, ...]]:
+        known = frozenset(JOURNAL_KINDS[System(system)]) if system else frozenset(Kind)
+        self._known(tree, ("journal",), known)
+        found = {kind: self._texts(tree, ("journal", kind.value)) for kind in Kind if kind in tree}
+        for kind, names in found.items():
+            if not all(_COLUMN.match(name) and "." not in name for name in names):
+                self._problem(("journal", kind.value), "each name must be that of a table")
+        return {kind: names for kind, names in found.items() if kind in known}
 
     def _timing(self, tree: Mapping[str, Any]) -> dict[str, timedelta]:
         self._known(tree, ("timing",), frozenset(_TIMING))

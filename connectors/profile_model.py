@@ -7,7 +7,7 @@ tables name fields that exist. Knows nothing of HTTP; no table or column name st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -17,6 +17,20 @@ APIS = frozenset({"servicenow"})
 """What `api` in a profile may be; `registry` has a class for each."""
 
 CREATES = ("own_id", "correlation")
+
+JOURNAL_KINDS: Mapping[System, tuple[Kind, ...]] = MappingProxyType(
+    {
+        System.ORDER_MANAGEMENT: (
+            Kind.CUSTOMER_ORDER,
+            Kind.ORDER_LINE,
+            Kind.DOMAIN_ORDER,
+            Kind.ORDER_TASK,
+        ),
+        System.FIELD_SERVICE: (Kind.WORK_ORDER,),
+    }
+)
+"""Kinds whose typed notes may be read. Not work order tasks: instances copy their notes to the work order, and each would
+come twice."""
 
 ATTRIBUTES = frozenset({"id", "number", "state", "state_label"})
 """What every record has beside its logical fields."""
@@ -84,6 +98,8 @@ class Profile:
     overlap: timedelta
     settle: timedelta
     search_lag: timedelta
+    journal: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
+    """Kinds whose typed notes can be read, each with the names under which the journal keeps them: tables and child tables."""
     creates: str = "own_id"
     """How a create is recognised: by an id that we choose, or, where the server chooses ids, by its correlation."""
 

@@ -16,9 +16,10 @@ from mappings.policy import Policy
 
 
 def note_on_subject(
-    facts: Facts, policy: Policy, key: str, text: str, *, because: str, mark: str = ""
+    facts: Facts, policy: Policy, key: str, text: str, *, because: str, mark: str = "", rest: str = ""
 ) -> Effect:
-    """A note on the domain order (or order task) in OM. `mark` is what its marker carries, if not the key."""
+    """A note on the domain order (or order task) in OM. `mark` is what its marker carries, if not the key; `rest` says
+    where the whole of a text stands that may have to be cut."""
     sign = marker(mark or key)
     return Effect(
         key=key,
@@ -29,15 +30,23 @@ def note_on_subject(
         target_kind=facts.subject.kind,
         target=facts.subject.id,
         because=because,
-        text=plain(text, policy.note_limit, sign),
+        text=plain(text, policy.note_limit, sign, rest),
         marker=sign,
     )
 
 
 def note_on_work_order(
-    facts: Facts, policy: Policy, key: str, text: str, *, work_order: str, because: str, mark: str = ""
+    facts: Facts,
+    policy: Policy,
+    key: str,
+    text: str,
+    *,
+    work_order: str,
+    because: str,
+    mark: str = "",
+    rest: str = "",
 ) -> Effect:
-    """A note on a work order in FSM. `mark` is what its marker carries, if not the key."""
+    """A note on a work order in FSM. `mark` and `rest` as for the subject's."""
     sign = marker(mark or key)
     return Effect(
         key=key,
@@ -48,7 +57,7 @@ def note_on_work_order(
         target_kind=Kind.WORK_ORDER,
         target=work_order,
         because=because,
-        text=plain(text, policy.note_limit, sign),
+        text=plain(text, policy.note_limit, sign, rest),
         marker=sign,
     )
 

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
 
 from mappings.changes import FieldChange
 from mappings.model import Record
@@ -18,21 +20,35 @@ _MARKER = re.compile(r"\[syncd:1:([^\[\]\s]+)\]")
 _CODE = re.compile(r"\[(/?\s*code[^\[\]]*)\]", re.IGNORECASE)
 _FAKE = re.compile(r"\[(?=\s*syncd\s*:)", re.IGNORECASE)
 _CLOSING_ANGLE = re.compile(r"(?<!-)>")
-_HINT = " ... (shortened)"
+_TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_LINE_END = re.compile(r"<\s*(?:br\s*/?|/\s*(?:p|div|li|tr|h[1-6]))\s*>", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
-def plain(text: str, limit: int, marker: str = "") -> str:
+def plain(text: str, limit: int, marker: str = "", rest: str = "") -> str:
     """`text` as it may stand in a note, `limit` characters at most, `marker` whole and last.
 
     Control, format and surrogate characters go, line ends stay; `[code]`, angle brackets (but for the head of an
-    arrow) and markers that are not this one lose their meaning. A text that is cut says so.
+    arrow) and markers that are not this one lose their meaning. A text that is cut says so, and where the `rest` is.
     """
     tail = f"\n{marker}" if marker else ""
+    hint = f" ... (shortened; the rest is on {_harmless(rest)})" if rest else " ... (shortened)"
     room = limit - len(tail)
-    if room < len(_HINT):
+    if room < len(hint):
         raise ValueError(f"a note of {limit} characters has no room for its text")
     body = _harmless(text).strip()
-    return (body if len(body) <= room else body[: room - len(_HINT)] + _HINT) + tail
+    return (body if len(body) <= room else body[: room - len(hint)] + hint) + tail
+
+
+def typed(text: str) -> str:
+    """What a person typed, without markup: HTML that stands between `[code]` marks is taken out, entities are read once."""
+    parts = re.split(r"\[/?\s*code[^\[\]]*\]", text, flags=re.IGNORECASE)
+    shown = [_without_tags(part) if number % 2 else part for number, part in enumerate(parts)]
+    return _BLANK_LINES.sub("\n\n", unescape("".join(shown))).strip()
+
+
+def _without_tags(text: str) -> str:
+    return _TAG.sub("", _LINE_END.sub("\n", text))
 
 
 def _harmless(text: str) -> str:
@@ -186,6 +202,12 @@ def not_found(work_order: Named, missing: Iterable[tuple[str, str]]) -> str:
     """References without a record in FSM, by target and looked-up value."""
     head = f"Work order {work_order} was written without what field service does not know:"
     return "\n".join([head, *(f"- {_readable(target)}: {value}" for target, value in missing)])
+
+
+def mirrored(source: str, author: str, at: datetime, text: str) -> str:
+    """What a person typed on the other side. `at` is by the clock of that server, in UTC."""
+    head = f"{source}, note of {author or 'somebody'}, {at:%Y-%m-%d %H:%M:%S} UTC:"
+    return f"{head}\n{typed(text)}"
 
 
 def vanished(work_order: str) -> str:

@@ -15,7 +15,7 @@ from mappings.closure import ClosureSettings
 from mappings.decision_table import DecisionTable
 from mappings.field_map import FieldMap
 from mappings.links import LinkSettings
-from mappings.model import Kind
+from mappings.model import Kind, System
 from mappings.ponr import Mode, Scope
 
 UNAPPROVED = frozenset(
@@ -51,6 +51,10 @@ class Policy:
     closure: ClosureSettings = field(default_factory=ClosureSettings)
     note_limit: int = 4000
     """Characters of one note, its marker among them."""
+    mirror_from: frozenset[System] = frozenset()
+    """Systems whose typed notes reach the other one."""
+    not_mirrored: frozenset[str] = frozenset()
+    """Authors whose notes are never mirrored: our own users, and those of other integrations."""
     status_note_fields: tuple[str, ...] = ()
     """Fields of a work order whose changes are noted like those of its state."""
 

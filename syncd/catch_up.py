@@ -16,6 +16,7 @@ from connectors.ports import RemoteSystem
 from mappings.model import System
 from state.store import Store
 from syncd.intake import FEEDS
+from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 
@@ -36,7 +37,9 @@ class CatchUp:
         log: Log,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        journals: Journals | None = None,
     ) -> None:
+        self._journals = journals
         self._store = store
         self._systems = systems
         self._observer = observer
@@ -76,7 +79,7 @@ class CatchUp:
         """Ends the catch-up if every feed has passed; says whether it is over. What it leaves to do may be sent then."""
         if not self.lasts():
             return True
-        if not all(self._passed(system) for system in self._systems):
+        if not self.knows_records() or not all(self._heard(system) for system in self._mirrored()):
             return False
         sightings = Sightings()
         with self._store.deciding() as tx:
@@ -92,15 +95,24 @@ class CatchUp:
             self._log.event("catch_up.finished", ms=ms, effects=len(sightings.born))
         return ended
 
+    def knows_records(self) -> bool:
+        """Whether the feeds of records have passed the start: what is typed on a record means something only then."""
+        return not self.lasts() or all(self._passed(system) for system in self._systems)
+
+    def _mirrored(self) -> tuple[System, ...]:
+        return self._journals.wanted() if self._journals is not None else ()
+
     def _passed(self, system: System) -> bool:
-        until = self._until.get(system)
-        if until is None:
+        return all(self._is_past_start(kind.value, system) for kind in FEEDS[system])
+
+    def _heard(self, system: System) -> bool:
+        return self._is_past_start(feed_of(system), system)
+
+    def _is_past_start(self, feed: str, system: System) -> bool:
+        until, mark = self._until.get(system), self._store.watermark(feed)
+        if until is None or mark is None or mark.passed_until is None:
             return False
-        marks = [self._store.watermark(kind.value) for kind in FEEDS[system]]
-        return all(
-            mark is not None and mark.passed_until is not None and mark.passed_until >= until
-            for mark in marks
-        )
+        return mark.passed_until >= until
 
     def _review(self, sightings: Sightings) -> bool:
         with self._store.deciding() as tx:

@@ -29,6 +29,7 @@ from syncd.config import Config
 from syncd.delivery import Drained
 from syncd.identity import IdentityChanged
 from syncd.intake import FEEDS, Pass
+from syncd.journals import feed_of
 from syncd.sweeping import first_sweep, sweep_up
 from syncd.wiring import DAEMON_OWNER, App, build, new_run
 
@@ -106,7 +107,7 @@ class Daemon:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         # A pass that takes longer than its interval is usual, in a catch-up; each skipped tick would be a warning.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-        pool = SchedulerPool(len(FEEDS) + 2)
+        pool = SchedulerPool(len(FEEDS) + 3)
         scheduler = BackgroundScheduler(executors={"default": pool}, job_defaults=defaults, timezone=UTC)
         for system in FEEDS:
             scheduler.add_job(
@@ -117,6 +118,9 @@ class Daemon:
                 id=f"intake-{system}",
                 next_run_time=datetime.now(UTC),
             )
+        scheduler.add_job(
+            self._take_notes, "interval", seconds=min(self._app.poll_interval_s.values()), id="notes"
+        )
         scheduler.add_job(
             self._answer_requests, "interval", seconds=min(self._app.poll_interval_s.values()), id="gate"
         )
@@ -146,6 +150,22 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - the one broad except of intake: the next tick tries again
             if self._is_news(system, error):
                 self._log.event("intake.failed", system=system, error=type(error).__name__, exc_info=error)
+            return
+        if changed:
+            self._wake.set()
+
+    def _take_notes(self) -> None:
+        """One tick of the journals."""
+        if self._stopping.is_set():
+            return
+        try:
+            changed = take_notes(self._app, self._stopping.is_set)
+            self._troubles.pop("notes", None)
+        except IdentityChanged:
+            return  # the feeds of records say so, and end the process
+        except Exception as error:  # noqa: BLE001 - the one broad except of the journals: the next tick tries again
+            if self._is_news("notes", error):
+                self._log.event("notes.failed", error=type(error).__name__, exc_info=error)
             return
         if changed:
             self._wake.set()
@@ -256,6 +276,45 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
     return (catching_up and app.catch_up.finish()) or born > 0
 
 
+def take_notes(app: App, stopping: Callable[[], bool]) -> bool:
+    """One pass over each journal whose notes are mirrored, once the records are known; True when there may be something to
+    deliver."""
+    wanted = app.journals.wanted()
+    if not wanted or not app.catch_up.knows_records():
+        return False
+    born = 0
+    for system in wanted:
+        if app.health.pause_s(system, "notes") > 0 or not app.turns.take(feed_of(system)):
+            continue
+        try:
+            app.identities.recognise(system)
+            born += _hear(app, system, stopping)
+            app.health.worked(system, "notes")
+        except RemoteError as error:
+            app.health.failed(System(error.system or system), "notes", error)
+    return (app.catch_up.lasts() and app.catch_up.finish()) or born > 0
+
+
+def _hear(app: App, system: System, stopping: Callable[[], bool]) -> int:
+    started = time.monotonic()
+    current = app.journals.begin(system)
+    while not stopping() and app.journals.take_page(current) and app.turns.take(feed_of(system)):
+        pass
+    if current.born:
+        app.log.event(
+            "cycle.finished",
+            lane="notes",
+            system=system,
+            outcome="ok",
+            ms=_ms(started),
+            pages=current.pages,
+            fetched=current.fetched,
+            hidden=current.hidden,
+            effects=current.born,
+        )
+    return current.born
+
+
 def answer_requests(app: App) -> int:
     """Looks once at every open request for closure; how many effects that came to."""
     if any(app.health.pause_s(system, "gate") > 0 for system in System):
@@ -295,6 +354,7 @@ def once_with(app: App) -> int:
     """One cycle of every lane in this thread."""
     for system in ORDER if app.catch_up.lasts() else FEEDS:
         take_in(app, system, lambda: False, first=True)
+    take_notes(app, lambda: False)
     answer_requests(app)
     tell_drained(app, app.delivery.drain(lambda: False))
     for error in app.health.down().values():

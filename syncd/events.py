@@ -15,8 +15,8 @@ IDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "this process, from its start to its end",
         "cycle": "one turn of one lane",
-        "lane": "intake, delivery, sweep, or backfill and its name",
-        "feed": "what is polled: customer_order, order_line, domain_order, order_task, work_order, work_task",
+        "lane": "intake, notes, delivery, sweep, or backfill and its name",
+        "feed": "what is polled: customer_order, order_line, domain_order, order_task, work_order, work_task, notes:SYSTEM",
         "system": "order_management or field_service",
         "order": "id of the customer order",
         "domain_order": "id of the domain order or order task",
@@ -329,6 +329,7 @@ _DEFECTS = (
         "error detail trace",
     ),
     _event("sweep.failed", "error", "Unexpected failure of the sweep.", "error detail trace"),
+    _event("notes.failed", "error", "Unexpected failure of the journals' lane.", "error detail trace"),
     _event("gate.failed", "error", "Unexpected failure of the closure gate.", "error detail trace"),
     _event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
     _event(

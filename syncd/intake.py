@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
 from mappings.decisions import LinkSettings, link_for
@@ -103,7 +103,7 @@ class Intake:
         above = self.missing_above(page.records)
         over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
-        mark = self._watermark(page, upper, remote)
+        mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
         try:
             with self._store.deciding() as tx:
                 _preload(tx, (*above, *page.records))
@@ -189,23 +189,6 @@ class Intake:
             self._log.event("rows.hidden", feed=current.kind, rows=current.hidden)
         self._hidden[current.kind] = current.hidden
 
-    @staticmethod
-    def _watermark(page: Page, upper: datetime, remote: RemoteSystem) -> Cursor | None:
-        """min(how far the feed was read, T0 - one granule): a row that commits while we read may carry any stamp after that.
-
-        Where rows follow, the place of the next page says how far, never the newest stamp: a row that changed while the
-        server was reading shows its new stamp at its old place, and what lies between the two was not read.
-        """
-        places = [Cursor(r.updated_at, r.id) for r in page.records]
-        places += [Cursor(bad.stamp, bad.id) for bad in page.unreadable if bad.stamp is not None]
-        if not places:
-            return None
-        behind = max(places) if page.next is None else page.next.after
-        if page.next is not None and behind.stamp >= page.asked_at:
-            return None  # no row of the page is older than the question: nobody knows what place they were read at
-        cap = upper - remote.granule
-        return behind if behind.stamp <= cap else Cursor(cap)
-
     def _release(self, tx: Transaction, page: Page, sightings: Sightings) -> None:
         """Records that are readable again although they never changed; `observe` drops those unseen."""
         for record in page.records:
@@ -259,6 +242,36 @@ class Intake:
             if rest:
                 unknown[kind] = rest
         return unknown
+
+
+def mark_of(
+    places: Sequence[Cursor],
+    following: Position | None,
+    asked_at: datetime,
+    upper: datetime,
+    granule: timedelta,
+) -> Cursor | None:
+    """min(how far the feed was read, T0 - one granule): a row that commits while we read may carry any stamp after that.
+
+    Where rows follow, the place of the next page says how far, never the newest stamp: a row that changed while the
+    server was reading shows its new stamp at its old place, and what lies between the two was not read.
+    """
+    if not places:
+        return None
+    behind = max(places) if following is None else following.after
+    if following is not None and behind.stamp >= asked_at:
+        return (
+            None  # no row of the page is older than the question: nobody knows what place they were read at
+        )
+    cap = upper - granule
+    return behind if behind.stamp <= cap else Cursor(cap)
+
+
+def _places(page: Page) -> list[Cursor]:
+    return [
+        *(Cursor(record.updated_at, record.id) for record in page.records),
+        *(Cursor(bad.stamp, bad.id) for bad in page.unreadable if bad.stamp is not None),
+    ]
 
 
 def _preload(tx: Transaction, records: Sequence[Record]) -> None:

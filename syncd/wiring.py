@@ -31,6 +31,7 @@ from syncd.gate import Gate
 from syncd.health import Health
 from syncd.identity import Identities, check_id
 from syncd.intake import FEEDS, Intake
+from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.observe import Observer
 from syncd.safety import Safety
@@ -53,6 +54,7 @@ class App:
     health: Health
     intake: Intake
     delivery: Delivery
+    journals: Journals
     gate: Gate
     turns: Turns
     sweep: Sweep
@@ -197,6 +199,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     intake = Intake(
         systems, store, observer, log, page_size=figures.page_size, links=policy().links, safety=safety
     )
+    journals = Journals(systems, store, observer, policy, log, page_size=figures.page_size, baseline=baseline)
     identities = Identities(store, systems, named or store.identities(), log)
     return App(
         log=log,
@@ -220,6 +223,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             wait=wait,
             strangers=identities.strangers,
         ),
+        journals=journals,
         gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
         turns=Turns(
             store,
@@ -229,7 +233,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             shared=store.is_shared and owner.startswith(DAEMON_OWNER),
         ),
         identities=identities,
-        catch_up=CatchUp(store, systems, observer, log, monotonic=monotonic),
+        catch_up=CatchUp(store, systems, observer, log, monotonic=monotonic, journals=journals),
         vitals=Vitals(store, health, now, monotonic),
         sweep=Sweep(
             systems,
@@ -332,7 +336,14 @@ def policy_of(config: Config) -> Policy:
         adopted=config.rules.adopted,
         shared_instance=config.rules.shared_instance,
         note_limit=config.notes.limit,
+        mirror_from=frozenset(config.notes.mirror_from),
+        not_mirrored=frozenset(_own_users(config)).union(config.notes.ignore_authors),
     )
+
+
+def _own_users(config: Config) -> list[str]:
+    """The users that we write as, where the config names them."""
+    return [name for system in System if (name := config.system(system).username)]
 
 
 def closure_of(config: Config) -> ClosureSettings:
@@ -372,6 +383,8 @@ def initialise(config: Config, from_: datetime | None, history: timedelta | None
     try:
         baseline = Baseline(at, clock.now())
         begin = {} if history is None else {kind.value: at - history for kind in _kinds()}
+        # On a fresh state with the baseline of a lost one, notes typed since then are looked for and written once.
+        begin |= {feed_of(system): at for system in config.notes.mirror_from}
         store.initialise(baseline, identities_of(config), begin)
     finally:
         store.close()

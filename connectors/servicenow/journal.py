@@ -14,6 +14,9 @@ from connectors.servicenow.search import every_row
 from connectors.servicenow.table_api import Row, TableApi
 
 TABLE = "sys_journal_field"
+AUTHOR = "sys_created_by"
+COLUMNS = ("value", wire.CREATED, AUTHOR)
+"""Of an entry, beside its id."""
 
 
 def notes_of(api: TableApi, retries: Retries, field: str, id: str, containing: str) -> tuple[Note, ...]:
@@ -23,16 +26,20 @@ def notes_of(api: TableApi, retries: Retries, field: str, id: str, containing: s
     """
     where = Filter({"element_id": (id,), "element": (field,)})
     extra = f"valueLIKE{containing}" if wire.may_be_queried(containing) else ""
-    columns = ("value", wire.CREATED, "sys_created_by")
-    rows = every_row(api, retries, TABLE, where, columns, extra=extra)
+    rows = every_row(api, retries, TABLE, where, COLUMNS, extra=extra)
     hits = (note for note in (_note(row, api.system) for row in rows) if containing in note.text)
     return tuple(sorted(hits, key=lambda note: (note.created_at, note.id)))
 
 
+def note_of(row: Row) -> Note:
+    """One entry. Raises `FieldError`."""
+    created = wire.parse_instant(wire.text_of(row, wire.CREATED, "created_at"), "created_at")
+    author = wire.text_of(row, AUTHOR, "author")
+    return Note(wire.id_of(row), wire.text_of(row, "value", "text"), author, created)
+
+
 def _note(row: Row, system: str) -> Note:
     try:
-        created = wire.parse_instant(wire.text_of(row, wire.CREATED, "created_at"), "created_at")
-        author = wire.text_of(row, "sys_created_by", "author")
-        return Note(wire.id_of(row), wire.text_of(row, "value", "text"), author, created)
+        return note_of(row)
     except wire.FieldError as error:
         raise Misconfigured(f"a work note cannot be read: {error}", system=system) from None

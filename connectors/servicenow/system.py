@@ -26,11 +26,12 @@ from connectors.paging import (
     total_count,
     walk_query,
 )
-from connectors.ports import Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
+from connectors.ports import JournalPage, Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
 from connectors.profile import KindProfile, Profile
 from connectors.retrying import Retries
 from connectors.servicenow import journal, wire
 from connectors.servicenow.filters import Filter, QueryIgnored
+from connectors.servicenow.journal_feed import journal_page
 from connectors.servicenow.schema import Schema, read_schema
 from connectors.servicenow.search import every_row
 from connectors.servicenow.table_api import Row, Rows, TableApi
@@ -296,6 +297,15 @@ class ServiceNowSystem:
         self._spec(kind)
         self._check_id(kind, id)
         return journal.notes_of(self._api, self._retries, self._profile.note_field, id, containing)
+
+    def journal_since(self, position: Position, limit: int) -> JournalPage:
+        """See `RemoteSystem.journal_since`."""
+        self._ready()
+
+        def fetch(size: int) -> JournalPage:
+            return journal_page(self._api, self._profile, position, size)
+
+        return self._retries.read(lambda: shrinking(fetch, limit, system=self._api.system))
 
     def write_note(self, kind: Kind, id: str, text: str) -> None:
         """See `RemoteSystem.write_note`. Raises `Refused` when the server accepted the note and did not write it."""

@@ -53,6 +53,7 @@ def look_up(tree: Tree, base: Path) -> Named:
     named.findings += _link_findings(tree, named.profiles)
     named.findings += _state_findings(tree, named.profiles)
     named.findings += _closure_findings(tree, named.profiles)
+    named.findings += _mirror_findings(tree, named.profiles)
     return named
 
 
@@ -278,6 +279,15 @@ def _unknown_state(
     if isinstance(state, str) and state not in known:
         where = ".".join(map(str, path[:2]))
         yield path, f'unknown state "{state}" of a {what} in [{where}]{did_you_mean(state, known)}'
+
+
+def _mirror_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
+    wanted = _section(tree, "notes").get("mirror_from")
+    for index, name in enumerate(wanted if isinstance(wanted, list) else ()):
+        profile = profiles.get(System(name)) if name in set(System) else None
+        if profile is not None and not profile.journal:
+            message = f"profile {profile.name} has no [journal], so the notes of {name} cannot be read"
+            yield ("notes", "mirror_from", index), message
 
 
 def _state_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
-from mappings.model import Kind
+from mappings.model import Kind, System
 from syncd.config.values import Duration, ExistingFile, RemoteUrl, SecretRef, StateUrl, between, printable
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)]
@@ -267,8 +267,19 @@ class ClosureSection(Section):
 class NotesSection(Section):
     """Work notes that syncd writes to domain orders and order tasks."""
 
+    mirror_from: tuple[System, ...] = Field(
+        default=(),
+        description="whose typed notes reach the other system: order_management (notes on domain orders and order tasks reach"
+        " their work orders), field_service (notes on work orders reach their domain orders)",
+        examples=[["order_management"]],
+    )
+    ignore_authors: tuple[Name, ...] = Field(
+        default=(),
+        description="users whose notes are never mirrored, such as those of other integrations; our own never are",
+        examples=[["other.integration"]],
+    )
     limit: Whole = Field(
-        default=4000, ge=200, le=60_000, description="characters of one note, marker included"
+        default=4000, ge=500, le=60_000, description="characters of one note, marker included"
     )
     on_hold: Literal["domain_order", "work_order", "off"] = Field(
         default="domain_order",

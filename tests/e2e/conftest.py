@@ -226,6 +226,21 @@ def each_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         ground.close()
 
 
+@pytest.fixture(scope="session")
+def site_of() -> Callable[..., Iterator[Site]]:
+    """One site with more in its config: `site_of(folder, text, *options of the sandbox)`."""
+
+    def made(folder: Path, more: str, *options: str) -> Iterator[Site]:
+        ground = impatient(folder, {})
+        ground.more += more
+        try:
+            yield Site(ground, *options)
+        finally:
+            ground.close()
+
+    return made
+
+
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., Site]]:
     """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox, more=config)`."""

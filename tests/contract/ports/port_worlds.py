@@ -60,11 +60,15 @@ class RespxWorld:
         def everything(request: httpx.Request) -> httpx.Response | None:
             table = self._server.tables.get(request.url.path.rsplit("/", 1)[-1])
             query = request.url.params.get("sysparm_query", "")
-            if not any(term in query for term in ("sys_updated_on>", "sys_id>")) or not table:
+            asked = ("sys_updated_on>", "sys_created_on>", "sys_id>")
+            if not any(term in query for term in asked) or not table:
                 return None
             return self._server.reply(200, {"result": list(table.values())})
 
         self._server.faults.append(everything)
+
+    def spoil_note(self, id: str) -> None:
+        self._server.tables["sys_journal_field"][id]["element_id"] = "nowhere"
 
     def drop_notes(self) -> None:
         self._server.ignored_columns = {"work_notes"}
@@ -162,7 +166,11 @@ class SandboxWorld:
         self._fault("malformed_row", sys_id=id, field="sys_mod_count", value="many")
 
     def ignore_queries(self) -> None:
-        self._fault("ignore_query", table=TABLE[self._system])
+        for table in (TABLE[self._system], "sys_journal_field"):
+            self._fault("ignore_query", table=table)
+
+    def spoil_note(self, id: str) -> None:
+        self._fault("malformed_row", sys_id=id, field="element_id", value="nowhere")
 
     def drop_notes(self) -> None:
         self._fault("drop_fields", fields=["work_notes"])

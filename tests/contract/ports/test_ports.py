@@ -29,6 +29,18 @@ def feed(world, kind, limit: int, after: Cursor = BEGINNING):
     return records, pages
 
 
+def journal(world, limit: int, after: Cursor = BEGINNING):
+    """All notes of the journal behind a place, and its pages."""
+    position, notes, pages = Position(after), [], []
+    while position is not None:
+        page = world.remote.journal_since(position, limit)
+        notes += page.notes
+        pages.append(page)
+        position = page.next
+        assert len(pages) < 500, "a pass must end"
+    return notes, pages
+
+
 def walk(world, limit: int, place: Place | None = None, wanted: Wanted | None = None):
     """All records of a walk over the world's kind behind a place, and its stretches."""
     place, records, stretches = place or Place(), [], []
@@ -323,6 +335,64 @@ class RemoteSystemContract:
             world.remote.write_note(world.kind, id, text)
         assert [note.text for note in world.remote.notes(world.kind, id, "[m]")] == ["one [m]", "two [m]"]
         assert world.remote.read(world.kind, id).version == before + 2
+
+    @pytest.mark.parametrize("limit", [1, 3, 1000])
+    def test_the_journal_brings_every_note_once_in_keyset_order(self, world, limit):
+        ids = world.make(2)
+        world.tick(2)
+        for id in ids:
+            world.remote.write_note(world.kind, id, f"typed on {id}")
+        world.tick(2)
+        notes, _ = journal(world, limit)
+        places = [Cursor(note.created_at, note.id) for note in notes]
+        assert places == sorted(set(places))
+        found = {note.record: note for note in notes if note.text == f"typed on {note.record}"}
+        assert set(ids) <= found.keys()
+        assert all(note.kind is world.kind and note.author for note in found.values())
+
+    def test_the_journal_goes_on_behind_its_place(self, world):
+        (id,) = world.make(1)
+        for text in ("one", "two"):
+            world.tick(2)
+            world.remote.write_note(world.kind, id, text)
+        one = next(note for note in journal(world, 10)[0] if (note.record, note.text) == (id, "one"))
+        behind, _ = journal(world, 10, Cursor(one.created_at, one.id))
+        assert [note.text for note in behind if note.record == id] == ["two"]
+
+    def test_hidden_notes_are_stepped_over_and_counted(self, world):
+        (id,) = world.make(1)
+        world.tick(5)
+        place = Cursor(world.remote.server_time())
+        for number in range(4):
+            world.tick(2)
+            world.remote.write_note(world.kind, id, f"note {number}")
+        notes, _ = journal(world, 10, place)
+        world.hide([note.id for note in notes[:3]])
+        left, pages = journal(world, 2, place)
+        assert [note.text for note in left] == ["note 3"]
+        assert sum(page.hidden for page in pages) >= 3
+
+    def test_a_note_that_does_not_parse_is_set_aside_and_the_others_come(self, world):
+        good, bad = world.make(2)
+        world.tick(5)
+        place = Cursor(world.remote.server_time())
+        world.tick(2)
+        world.remote.write_note(world.kind, good, "good")
+        world.remote.write_note(world.kind, bad, "bad")
+        spoilt = next(note.id for note in journal(world, 10, place)[0] if note.record == bad)
+        world.spoil_note(spoilt)
+        notes, pages = journal(world, 10, place)
+        assert [note.text for note in notes] == ["good"]
+        (unreadable,) = [one for page in pages for one in page.unreadable]
+        assert (unreadable.id, unreadable.field, unreadable.kind) == (spoilt, "record", world.kind)
+
+    def test_a_server_that_ignores_the_query_stops_the_journal(self, world):
+        (id,) = world.make(1)
+        world.remote.write_note(world.kind, id, "of another day")
+        world.ignore_queries()
+        tomorrow = Cursor(world.remote.server_time() + timedelta(days=1))
+        with pytest.raises(Misconfigured):
+            world.remote.journal_since(Position(tomorrow), 50)
 
     def test_a_note_that_was_dropped_silently_is_refused(self, world):
         (id,) = world.make(1)

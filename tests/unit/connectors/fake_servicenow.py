@@ -179,10 +179,17 @@ class FakeServiceNow:
             "sys_journal_field",
             element_id=id,
             element=element,
-            name="a_child_class",
+            name=self._journal_name(id),
             value=text,
             sys_created_by=author,
         )
+
+    def _journal_name(self, id: str) -> str:
+        """The table of a record as the journal names it: that of a child class, where there is one."""
+        for kind, names in self.profile.journal.items():
+            if id in self.tables[self.profile.kinds[kind].table]:
+                return names[-1]
+        return "a_child_class"
 
     def _shape(self, row: dict[str, str], params: dict[str, str]) -> dict[str, str]:
         names = params.get("sysparm_fields", "").split(",")

@@ -88,6 +88,30 @@ def test_a_small_profile_says_what_its_file_says():
     assert profile.logical_fields(Kind.DOMAIN_ORDER) == frozenset()
 
 
+def test_a_journal_names_the_tables_of_each_kind():
+    profile, problems = parse_profile(
+        SMALL + '[journal]\nwork_order = ["wm_order", "u_wm"]\n', file="p", name="p"
+    )
+    assert problems == ()
+    assert profile is not None
+    assert profile.journal == {Kind.WORK_ORDER: ("wm_order", "u_wm")}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('work_task = ["wm_task"]', "unknown key 'work_task' in [journal]"),
+        ('domain_order = ["x"]', "unknown key 'domain_order' in [journal]"),
+        ('work_order = ["wm order"]', "each name must be that of a table"),
+        ("work_order = []", "'work_order' must be a text or a list of texts"),
+    ],
+    ids=["task notes come twice", "the other system's", "no table", "nothing"],
+)
+def test_a_journal_that_cannot_be_is_named(line, said):
+    (problem,) = problems_of(f"{SMALL}[journal]\n{line}\n")
+    assert said in problem
+
+
 def test_a_profile_is_read_from_a_path(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SMALL)

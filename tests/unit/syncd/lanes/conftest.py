@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -12,11 +13,22 @@ from typing import Any
 import pytest
 
 from connectors.errors import Conflict, Missing, RemoteError
-from connectors.ports import Cursor, Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
+from connectors.ports import (
+    Cursor,
+    JournalPage,
+    Note,
+    Page,
+    Place,
+    Position,
+    Stretch,
+    UnreadableRecord,
+    Wanted,
+)
 from mappings.changes import default_lifecycles
 from mappings.decision_table import DecisionTable
 from mappings.decisions import LinkSettings, Policy
 from mappings.field_map import FieldMap, FieldRule
+from mappings.mirror import TypedNote
 from mappings.model import Kind, Record, System, record_value
 from mappings.table_file import parse_table
 from state.store import Baseline, Identity, Store, create_or_migrate
@@ -28,6 +40,7 @@ from syncd.gate import Gate
 from syncd.health import Health
 from syncd.identity import Identities
 from syncd.intake import FEEDS, Intake, Pass
+from syncd.journals import JournalPass, Journals
 from syncd.observe import Observer
 from syncd.safety import Safety
 from syncd.sweep import Sweep
@@ -97,6 +110,8 @@ class FakeSystem:
         self.time = time
         self.records: dict[tuple[Kind, str], Record] = {}
         self.journal: dict[str, list[Note]] = {}
+        self.typed: list[TypedNote] = []
+        self._entries = itertools.count(1)
         self.faults: dict[str, list[tuple[RemoteError, bool]]] = {}
         self.unreadable: set[str] = set()
         self.hidden: set[str] = set()
@@ -272,11 +287,38 @@ class FakeSystem:
 
     def write_note(self, kind: Kind, id: str, text: str) -> None:
         def act() -> None:
-            entries = self.journal.setdefault(id, [])
-            entries.append(Note(str(len(entries)), text, "syncd", self.server_time()))
-            self.edit(kind, id)
+            self.type(kind, id, text, author="syncd")
 
         self._maybe_fail("write_note", act)
+
+    def type(self, kind: Kind, id: str, text: str, *, author: str = "ann") -> TypedNote:
+        """Somebody types a note, now."""
+        note = TypedNote(f"{next(self._entries):032x}", kind, id, text, author, self.server_time())
+        self.typed.append(note)
+        self.journal.setdefault(id, []).append(Note(note.id, text, author, note.created_at))
+        self.edit(kind, id)
+        return note
+
+    def journal_since(self, position: Position, limit: int) -> JournalPage:
+        self._maybe_fail("journal_since", lambda: None)
+        limit = min(limit, self.page_limit)
+        behind = [n for n in self.typed if (n.created_at, n.id) > _key(position.after)]
+        behind.sort(key=lambda note: (note.created_at, note.id))
+        window = behind[position.skip : position.skip + limit]
+        shown = [note for note in window if note.id not in self.hidden]
+        after = Position(position.after, position.skip + limit)
+        if shown:
+            after = Position(Cursor(shown[-1].created_at, shown[-1].id))
+        bad = [note for note in shown if note.id in self.unreadable]
+        return JournalPage(
+            notes=tuple(note for note in shown if note not in bad),
+            next=after if len(behind) > position.skip + limit else None,
+            asked_at=self.server_time(),
+            unreadable=tuple(
+                UnreadableRecord(n.kind, n.id, n.created_at, "record", "garbled", "{}") for n in bad
+            ),
+            hidden=len(window) - len(shown),
+        )
 
     def notes(self, kind: Kind, id: str, containing: str) -> tuple[Note, ...]:
         self._maybe_fail("notes", lambda: None)
@@ -417,8 +459,19 @@ class World:
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
             cancel_duplicates=self.cancel_duplicates,
         )
+        self.journals = Journals(
+            self.systems,
+            self.store,
+            observer,
+            lambda: self.policy,
+            log,
+            page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
+            baseline=NOON,
+        )
         self.identities = Identities(self.store, self.systems, self.store.identities(), log)
-        self.catch_up = CatchUp(self.store, self.systems, observer, log, monotonic=self.time.monotonic)
+        self.catch_up = CatchUp(
+            self.store, self.systems, observer, log, monotonic=self.time.monotonic, journals=self.journals
+        )
         self.delivery = self.delivery_with(self.store, Inline())
         self.gate = Gate(
             self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
@@ -437,7 +490,17 @@ class World:
         for system in ORDER if lasts else FEEDS:
             self.catch_up.ask_time(system)
             self.take_in(*FEEDS[system])
+        if self.catch_up.knows_records():
+            self.hear()
         self.catch_up.finish()
+
+    def hear(self) -> list[JournalPass]:
+        """One pass over each journal whose notes are mirrored."""
+        passes = [self.journals.begin(system) for system in self.journals.wanted()]
+        for one in passes:
+            while self.journals.take_page(one):
+                pass
+        return passes
 
     def delivery_with(self, store: Store, executor: Executor) -> Delivery:
         """The delivery lane of this life on another store or executor."""

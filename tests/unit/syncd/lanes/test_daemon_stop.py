@@ -67,7 +67,7 @@ app = SimpleNamespace(
     health=SimpleNamespace(pause_s=lambda *_: 0, worked=lambda *_: None),
     intake=SimpleNamespace(begin=feed, take_page=lambda current: False),
     delivery=SimpleNamespace(drain=drain),
-    gate=SimpleNamespace(answer_all=answer_all),
+    gate=SimpleNamespace(answer_all=answer_all), journals=SimpleNamespace(wanted=lambda: ()),
     turns=SimpleNamespace(take=lambda name: True, give_back=lambda: None),
     identities=SimpleNamespace(recognise=lambda system: None),
     catch_up=SimpleNamespace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from connectors.errors import Misconfigured, Unreachable
 from mappings.model import Kind, System
 from syncd import exits, logs
-from syncd.daemon import once_with, take_in
+from syncd.daemon import once_with, take_in, take_notes
 from syncd.turns import Turns
 
 
@@ -23,6 +24,7 @@ def app(world):
         intake=world.intake,
         delivery=world.delivery,
         gate=world.gate,
+        journals=world.journals,
         identities=world.identities,
         catch_up=world.catch_up,
         turns=Turns(world.store, "once:1", 60, logs.get(), shared=False),
@@ -100,6 +102,28 @@ def test_a_lane_that_pauses_does_not_ask(world, app):
     world.fsm.fail("changes_since", Unreachable("asked in its pause"))
     take_in(app, System.FIELD_SERVICE, lambda: False)
     assert len(world.fsm.faults["changes_since"]) == 1
+
+
+def test_a_journal_that_cannot_be_read_stops_nothing_else(world, app):
+    """It pauses by itself; the feeds of records go on."""
+    world.policy = replace(world.policy, mirror_from=frozenset(System))
+    world.om.fail("journal_since", Misconfigured("access rules", status=403))
+    world.order("Fiber Access")
+    assert once_with(app) == exits.REFUSED
+    assert len(world.work_orders) == 1
+    assert world.store.watermark("notes:field_service").passed_until is not None
+    assert world.health.pause_s(System.ORDER_MANAGEMENT, "notes") > 0
+    assert world.health.pause_s(System.ORDER_MANAGEMENT, "intake of order_management") == 0
+
+
+def test_a_typed_note_is_told_to_delivery(world, app):
+    world.policy = replace(world.policy, mirror_from=frozenset(System))
+    world.order("Fiber Access")
+    once_with(app)
+    assert not take_notes(app, lambda: False)
+    world.om.type(Kind.DOMAIN_ORDER, world.id("DO1"), "ring twice")
+    assert take_notes(app, lambda: False)
+    assert not take_notes(app, lambda: False)
 
 
 def test_a_stop_between_two_pages_keeps_what_was_read(world, app):

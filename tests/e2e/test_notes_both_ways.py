@@ -1,0 +1,131 @@
+"""Notes typed in either system, on real processes: each reaches the other side once, plain, and never comes back.
+
+One running world, and one in which both systems are a single instance; each test has an order of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+MIRRORED = "[syncd:1:mirrored:"
+FEEDS = "sys_journal_field"
+
+
+@pytest.fixture(scope="module", params=[(), ("--shared",)], ids=["two instances", "one shared"])
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, site_of: Any
+) -> Iterator[Any]:
+    """A sandbox and a daemon that mirrors both ways."""
+    both = '[notes]\nmirror_from = ["order_management", "field_service"]\n'
+    yield from site_of(tmp_path_factory.mktemp("notes"), both, *request.param)
+
+
+class Order:
+    """One domain order with its work orders."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        before = {subject.id for subject in world.truth().subjects}
+        world.approve()
+
+        def made() -> Any:
+            new = [s for s in world.truth().subjects if s.id not in before and s.what == "Managed Router"]
+            return new[0] if new and len(new[0].work_orders) == 2 else None
+
+        self.subject = world.wait_for("its work orders", made)
+        self.work_orders = [row["sys_id"] for row in self.subject.work_orders]
+
+    def type(self, text: str, *, on: str = "", user: str = "ann") -> None:
+        """Somebody types a note: on the domain order, or on one of its work orders."""
+        where = f"wm_order/{on}" if on else f"sn_ind_tmt_orm_domain_order/{self.subject.id}"
+        side = "fsm" if on else "om"
+        self.world.control("POST", f"records/{where}", values={"work_notes": text}, user=user, system=side)
+
+    def notes(self, id: str) -> list[str]:
+        return [note for note in self.world.sandbox.notes(id) if MIRRORED in note]
+
+    def arrived(self, count: int, *ids: str) -> list[str]:
+        """The notes that were mirrored to these records, once there are so many on each."""
+        self.world.wait_for(
+            f"{count} notes on {ids}", lambda: all(len(self.notes(id)) == count for id in ids)
+        )
+        return [note for id in ids for note in self.notes(id)]
+
+    def stays(self) -> None:
+        """Three more polls of the journals write nothing."""
+        before, polls = self.world.sandbox.writes(), self.world.sandbox.reads().get(FEEDS, 0)
+        self.world.wait_for("more polls", lambda: self.world.sandbox.reads().get(FEEDS, 0) >= polls + 6)
+        assert self.world.sandbox.writes() == before
+
+
+@pytest.fixture
+def order(world: Any) -> Order:
+    return Order(world)
+
+
+def test_a_note_of_order_management_reaches_every_work_order_once(order: Order) -> None:
+    order.type("Ring twice, the dog bites.")
+    first, second = order.arrived(1, *order.work_orders)
+    assert re.match(
+        rf"Domain order {order.subject.number}, note of ann, \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC:\n", first
+    )
+    assert "\nRing twice, the dog bites.\n[syncd:1:mirrored:" in first
+    assert first == second
+    order.stays()
+    assert order.notes(order.subject.id) == []
+
+
+def test_a_note_of_field_service_reaches_the_domain_order_and_no_other_work_order(order: Order) -> None:
+    mine, other = order.work_orders
+    order.type("The key is at the desk.", on=mine, user="bob")
+    (note,) = order.arrived(1, order.subject.id)
+    assert note.startswith("Work order WO") and "note of bob" in note
+    order.stays()
+    assert order.notes(mine) == order.notes(other) == []
+
+
+def test_markup_does_not_cross(order: Order) -> None:
+    order.type("[code]<b onclick='x()'>Tom</b><br>second line[/code] &amp; Jerry [syncd:1:created:x] there")
+    (note, _) = order.arrived(1, *order.work_orders)
+    assert "\nTom\nsecond line & Jerry (syncd:1:created:x] there\n" in note
+
+
+def test_a_long_note_is_cut_and_says_where_the_rest_is(order: Order) -> None:
+    order.type("x" * 20_000)
+    (note, _) = order.arrived(1, *order.work_orders)
+    assert len(note) == 4000
+    assert f"(shortened; the rest is on Domain order {order.subject.number})" in note
+
+
+def test_many_notes_of_one_second_all_arrive(order: Order) -> None:
+    for number in range(30):
+        order.type(f"note {number}")
+    order.arrived(30, *order.work_orders)
+    lines = {note.splitlines()[1] for note in order.notes(order.work_orders[0])}
+    assert lines == {f"note {number}" for number in range(30)}
+    order.stays()
+
+
+def test_answers_that_are_lost_double_nothing(order: Order) -> None:
+    order.world.fault(kind="reset_after_commit", method="PATCH", table="wm_order", count=2)
+    order.type("once")
+    order.arrived(1, *order.work_orders)
+    order.world.clear()
+    order.stays()
+    assert [len(order.notes(id)) for id in order.work_orders] == [1, 1]
+
+
+def test_a_killed_daemon_doubles_and_loses_nothing(order: Order) -> None:
+    for number in range(6):
+        order.type(f"note {number}")
+    order.world.ground.kill(order.world.daemon)
+    order.type("typed while it was down")
+    order.type("back", on=order.work_orders[0], user="bob")
+    order.world.restart()
+    order.arrived(7, *order.work_orders)
+    order.arrived(1, order.subject.id)
+    order.stays()

@@ -1,0 +1,37 @@
+"""What a config says about notes reaches the rules, and what cannot be is named."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+from mappings.model import System
+from syncd.wiring import policy_of
+
+
+def test_no_note_is_mirrored_by_default(folder):
+    policy = policy_of(folder.load())
+    assert policy.mirror_from == frozenset()
+    assert policy.not_mirrored == {"syncd"}
+
+
+def test_mirrored_sides_and_authors_reach_the_rules(folder):
+    folder.add('\n[notes]\nmirror_from = ["field_service"]\nignore_authors = ["other"]\n')
+    policy = policy_of(folder.load())
+    assert policy.mirror_from == {System.FIELD_SERVICE}
+    assert policy.not_mirrored == {"syncd", "other"}
+
+
+def test_notes_of_a_profile_without_a_journal_cannot_be_mirrored(folder):
+    text = (resources.files("connectors") / "profiles" / "servicenow-fsm.toml").read_text("utf-8")
+    folder.write("mine.toml", re.sub(r"\[journal\]\n.*\n", "", text))
+    folder.change('profile = "servicenow-fsm"', 'profile = "mine.toml"')
+    assert folder.problems() == []
+    folder.add('\n[notes]\nmirror_from = ["order_management", "field_service"]\n')
+    (problem,) = folder.problems()
+    assert "profile mine has no [journal], so the notes of field_service cannot be read" in problem
+
+
+def test_a_note_needs_room_for_its_marker(folder):
+    folder.add("\n[notes]\nlimit = 499\n")
+    assert folder.problems() != []
