@@ -32,6 +32,7 @@ from connectors.retrying import Retries
 from connectors.servicenow import journal, wire
 from connectors.servicenow.filters import Filter, QueryIgnored
 from connectors.servicenow.journal_feed import journal_page
+from connectors.servicenow.references import References
 from connectors.servicenow.schema import Schema, read_schema
 from connectors.servicenow.search import every_row
 from connectors.servicenow.table_api import Row, Rows, TableApi
@@ -46,7 +47,6 @@ HIDDEN_LOOK = 10
 """Rows that a look for hidden ones asks for: a number or an id has one."""
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """By how much the stamp of a record and the `Date` of a reply may differ on one instance of several nodes."""
-RESOLVED_FOR_S = 600.0
 
 
 class ServiceNowSystem:
@@ -71,11 +71,9 @@ class ServiceNowSystem:
         self._profile = profile
         self._api = api
         self._retries = retries
-        self._monotonic = monotonic
         self._schema: Schema | None = None
         self._starting = threading.Lock()
-        self._resolved: dict[tuple[str, str, str], tuple[str, float]] = {}
-        self._resolving = threading.Lock()
+        self._references = References(profile, api, retries, monotonic)
 
     # -- start and clock -------------------------------------------------------------------------------------------
 
@@ -358,37 +356,10 @@ class ServiceNowSystem:
         except wire.UnknownField as error:
             raise Misconfigured(str(error), system=self._api.system) from None
 
-    # -- references ------------------------------------------------------------------------------------------------
-
     def resolve(self, entity: str, match: str, value: str) -> str | None:
-        """See `RemoteSystem.resolve`. What was not found is asked for again each time."""
-        key = (entity, match, value)
-        with self._resolving:
-            known = self._resolved.get(key)
-        if known is not None and self._monotonic() < known[1]:
-            return known[0]
-        found = self._look_up(entity, match, value)
-        if found is not None:
-            with self._resolving:
-                self._resolved[key] = (found, self._monotonic() + RESOLVED_FOR_S)
-        return found
-
-    def _look_up(self, entity: str, match: str, value: str) -> str | None:
+        """See `RemoteSystem.resolve`."""
         self._ready()
-        reference = self._profile.references.get(entity)
-        column = wire.ID if match == "id" else reference.match.get(match) if reference else None
-        if reference is None or column is None:
-            message = f"profile {self._profile.name} has no reference {entity!r} by {match!r}"
-            raise Misconfigured(message, system=self._api.system)
-        try:
-            where = Filter({column: (value,)})
-        except ValueError:
-            return None  # what may not enter a query cannot be found by one
-        rows = every_row(self._api, self._retries, reference.table, where, (column,))
-        if len(rows) > 1:
-            reason = f"{len(rows)} records of {reference.table} have the same {match}"
-            raise Refused(f"looking up {entity} by {match}: {reason}", reason=reason, system=self._api.system)
-        return str(rows[0][wire.ID]) if rows else None
+        return self._references.resolve(entity, match, value)
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 
