@@ -36,6 +36,9 @@ CONNECTIONS = 40
 RUNNING, MIGRATING, CLAIMING, LEASING = range(7963261, 7963265)
 """What is done one at a time, as numbers of advisory locks (PostgreSQL)."""
 
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+"""Of a SQLite connection. FULL: a commit is on disk when it returns, so that no power loss forgets an intent."""
+
 _BEGIN = "syncd_begin"
 _LOCK_NOT_AVAILABLE = "55P03"
 _PRIVATE = stat.S_IRUSR | stat.S_IWUSR
@@ -175,7 +178,7 @@ def _sqlite(url: URL, path: Path) -> Engine:
         # None: the driver begins nothing by itself (it would begin late, DEFERRED, at the first write)
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -57,6 +57,10 @@ class Machine:
     tell: Callable[[str, str], None]
     defect: Callable[[str, BaseException], None]
     variant: Variant = as_built
+    dying: Callable[[], None] = lambda: None
+    """Told at the instant at which a life ends at a point, before anything of it is tidied up."""
+    creates: str = "own_id"
+    """"correlation": field service chooses the ids of new work orders itself, and its profile says so."""
     clock_off: float = 0.0
     """How far the machine's clock is from the truth, in seconds."""
     committed: list[Callable[[Life, str], None]] = field(default_factory=list)
@@ -93,6 +97,7 @@ class Life:
             system: Port(system.value, network, self.point, self._before_sending)
             for system, network in machine.networks.items()
         }
+        self.ports[System.FIELD_SERVICE].keeps_ids = machine.creates == "own_id"
         self.app = self._assembled(prefix)
         machine.variant(self.app)
 
@@ -106,6 +111,7 @@ class Life:
             drain_timeout_s=20,
             longest_pause_s=60,
             sweep_every_s=SWEEP_S,
+            creates=machine.creates,
         )
         return assemble(
             self.ports[System.ORDER_MANAGEMENT],  # type: ignore[arg-type] - a port speaks both protocols
@@ -134,6 +140,7 @@ class Life:
         if self.points == self.die_at:
             self.died_at = name
             self.machine.tell(self.name, f"killed at point {self.points}: {name}")
+            self.machine.dying()
             raise Died
         if self._sends == 0 and _is_read(name) and self.machine.faults.hit("paused_reading"):
             seconds = self.machine.faults.random("paused_reading").uniform(60, 500)
@@ -239,11 +246,13 @@ class Life:
     def recover(self) -> None:
         self.app.recover()
 
-    def cycle(self) -> None:
+    def cycle(self, *, sweep: bool = False) -> None:
         """One turn of each lane, in the order in which a start takes them. Raises `Died` where the life ends."""
         for system in ORDER:
             take_in(self.app, system, lambda: False)
         answer_requests(self.app)
+        if sweep:
+            sweep_up(self.app, lambda: False)
         self.app.delivery.drain(lambda: False)
 
     def is_at_rest(self) -> bool:

@@ -56,6 +56,8 @@ class Plan:
     faults: frozenset[str] = ALL
     without: frozenset[str] = frozenset()
     """Acts of users that are left out."""
+    creates: str = "own_id"
+    """How field service makes ids: see `lives.Machine`."""
 
     def __str__(self) -> str:
         parts = [f"seed {self.seed}"]
@@ -63,6 +65,8 @@ class Plan:
             parts.append(f"{self.orders} orders, {self.lives} lives, {self.active_s:.0f} s")
         if self.faults != ALL:
             parts.append(f"faults: {', '.join(sorted(self.faults)) or 'none'}")
+        if self.creates != "own_id":
+            parts.append(f"creates by {self.creates}")
         if self.without:
             parts.append(f"acts: {', '.join(sorted(ACTS.keys() - self.without))}")
         return "; ".join(parts)
@@ -150,6 +154,7 @@ class Simulation:
             tell=self.tell,
             defect=self._defect,
             variant=variant,
+            creates=self.plan.creates,
         )
 
     def _listen(self) -> None:

@@ -25,7 +25,7 @@ class _Kept:
     def __init__(self, url: str, now: Clock) -> None:
         self.url = url
         self.now = now
-        self.store = Store(url, self._instant, "simulated")
+        self.store = Store(url, self._instant, "simulated", database_clock=False)
 
     def _instant(self) -> datetime:
         return self.now()

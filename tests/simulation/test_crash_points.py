@@ -1,39 +1,43 @@
-"""The daemon dies at every call of every scene, before it and after it, and starts again: the world is the same."""
+"""The daemon dies at every call of every scene, before it and after it, and starts again: the world is the same.
+
+Every point on a SQLite file; some, the same each time, by power loss and on PostgreSQL. `deaths` plays all of them there
+too, and pairs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 
-from tests.simulation.scenes import SCENES, Scene, Stage
+from tests.simulation.deaths import on_files, on_mains, on_postgres, sample, survives, whole
+from tests.simulation.scenes import SCENES
+from tests.simulation.stage import Scene
 
-MEMORY = Path("/dev/shm")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """In memory where there is such a place: a crash point opens three databases."""
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
-        yield Path(name)
+each_scene = pytest.mark.parametrize(
+    "scene", [pytest.param(scene, id=scene.name.replace(" ", "-")) for scene in SCENES]
+)
 
 
-@pytest.mark.parametrize("scene", [pytest.param(scene, id=scene.name.replace(" ", "-")) for scene in SCENES])
-def test_a_death_at_any_point_changes_nothing(scene: Scene, folder: Path) -> None:
-    with closing(Stage(scene, folder)) as stage:
-        _enumerate(stage)
+@each_scene
+def test_a_death_at_any_point_changes_nothing(scene: Scene) -> None:
+    with on_files(scene) as stage:
+        like = whole(stage)
+        assert stage.play().view == like.view, "the scene itself is not the same each time"
+        for number in range(1, len(like.trail) + 1):
+            survives(stage, like, number)
 
 
-def _enumerate(stage: Stage) -> None:
-    whole = stage.play()
-    assert not whole.died_at
-    assert (whole.parked, whole.problems) == (0, [])
-    assert stage.play().view == whole.view, "the scene itself is not the same each time"
-    for number, point in enumerate(whole.trail, start=1):
-        played = stage.play(die_at=number, until=whole.view)
-        assert played.died_at == (point,), f"point {number} was not hit"
-        assert played.view == whole.view, f"after a death at point {number}, {point}"
-        assert (played.parked, played.problems) == (0, []), f"after a death at point {number}, {point}"
+@each_scene
+def test_a_power_loss_changes_nothing(scene: Scene) -> None:
+    with on_mains(scene) as stage:
+        like = whole(stage)
+        for number in sample(scene, like, 2):
+            survives(stage, like, number)
+
+
+@each_scene
+@pytest.mark.postgres
+def test_a_death_on_postgresql_changes_nothing(scene: Scene, postgres: str) -> None:
+    with on_postgres(scene, postgres) as stage:
+        like = whole(stage)
+        for number in sample(scene, like, 1):
+            survives(stage, like, number)
