@@ -56,6 +56,7 @@ wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests agains
 
 soak: $(DEV) ## long runs that CI does not wait for
 	$(BIN)/python -m tests.simulation --seeds 1-10000 --shrink
+	$(BIN)/python -m tests.simulation.deaths --pairs 10
 
 bench: $(DEV) ## figures, as shares of a floor measured in the same run
 	$(BIN)/python -m tests.bench
