@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mappings import notes
-from mappings.creation import correlation
 from mappings.effects import Decision, Effect
+from mappings.generations import correlation
 from mappings.keys import Correlation, parse_correlation
 from mappings.model import Facts, Kind, Link, Origin, System
 from mappings.note_effects import name, note_on_subject, note_on_work_order, nothing
