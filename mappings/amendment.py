@@ -128,7 +128,7 @@ def _amend(target: Target, edits: Sequence[_Edit], turn: _Turn, policy: Policy) 
             turn.now,
             policy,
             _key(f"amended:{target.id}:{subject.id}", turn, changed),
-            notes.amended_by_hand_only(title(subject), _fields(changed)),
+            notes.amended_by_hand_only(title(subject), _fields(changed), shared=target.shared),
             work_order=target.id,
             mark=recall.fields_mark(
                 _key(f"amended:{target.id}:{subject.id}", turn, changed), _fields(changed)

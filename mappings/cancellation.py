@@ -17,7 +17,7 @@ from mappings.keys import marker
 from mappings.model import Facts, Kind, Record, System
 from mappings.note_effects import note_on_subject, note_on_work_order, nothing, of_orders, why
 from mappings.policy import Policy
-from mappings.standing import title
+from mappings.standing import title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, targets, unsettled
 
 _CALLS = frozenset({What.CANCELLED, What.FIRST_SEEN, What.PONR_CLEARED})
@@ -67,7 +67,7 @@ def _flag(source: Record, by: Record, facts: Facts, policy: Policy, changes: Seq
 
 
 def _end(target: Target, source: Record, facts: Facts, policy: Policy, changes: Sequence[Change]) -> Effect:
-    kept = _kept(target, facts)
+    kept = _kept(target, facts, policy)
     if kept:
         return note_on_work_order(
             facts,
@@ -92,8 +92,8 @@ def _end(target: Target, source: Record, facts: Facts, policy: Policy, changes: 
     )
 
 
-def _kept(target: Target, facts: Facts) -> str:
+def _kept(target: Target, facts: Facts, policy: Policy) -> str:
     """Why a work order stays, "" when it goes."""
-    if target.id in facts.wanted_elsewhere:
+    if target.id in wanted_elsewhere(facts, policy):
         return "another order needs it."
     return "" if target.cancellable else "it was made by hand, and syncd does not cancel such work orders."

@@ -34,6 +34,8 @@ class ClosureSettings:
     cleared: str = ""
     hold_note_interval: timedelta = timedelta(hours=1)
     past_gate: Literal["note", "reopen"] = "note"
+    merged: str = ""
+    """The field in which a merged work order names the one that does its work, "" for none."""
     reopen: Mapping[str, str] = field(default_factory=lambda: {"state": "in_progress"})
 
     def closed_states(self, lifecycles: Mapping[Kind, Lifecycle]) -> frozenset[str]:
@@ -101,6 +103,7 @@ def answer(
         *_order(evidence, settings, lifecycles),
         *(reason for one in evidence.subjects for reason in _plan(one, lifecycles)),
         *_work_orders(evidence, settings.closed_states(lifecycles)),
+        *_merged(evidence, settings.merged),
         *_nothing_to_wait_for(evidence, settings),
     )
     return Hold(tuple(dict.fromkeys(reasons))) if reasons else Release()
@@ -181,6 +184,14 @@ def _work_orders(evidence: Evidence, closed: frozenset[str]) -> Iterator[str]:
     for work_order in evidence.work_orders.values():
         if not is_closed(work_order, closed):
             yield _open(work_order)
+
+
+def _merged(evidence: Evidence, field: str) -> Iterator[str]:
+    """One that was merged is as closed as the one that does its work, which is linked when it was seen."""
+    for work_order in evidence.work_orders.values():
+        into = work_order.get(field) if field else ""
+        if into and into not in evidence.work_orders:
+            yield f"the work order that {work_order.number} was merged into could not be read"
 
 
 def _open(work_order: Record) -> str:

@@ -1,6 +1,6 @@
 """Decisions: what a change means for one domain order or order task.
 
-The door to the rules. Intake calls `decide` for each subject that a change concerns, `link_for` and `follow_up` for
+The door to the rules. Intake calls `decide` for each subject that a change concerns, `claims` and `follow_up` for
 work orders that it finds; delivery calls `settled` and `refused` in the transaction that settles an effect. Each
 returns one `Decision`, to be stored whole or not at all. Nothing here acts.
 """
@@ -17,7 +17,7 @@ from mappings.creation import creations, prescribed
 from mappings.effects import Decision
 from mappings.generations import taken_back, voided
 from mappings.holding import hold_notes
-from mappings.links import LinkClaim, LinkSettings, link_for
+from mappings.links import LinkClaim, LinkSettings, claims
 from mappings.model import Facts, Link, Origin, Record
 from mappings.note_effects import combined
 from mappings.policy import Policy
@@ -30,10 +30,10 @@ __all__ = [
     "LinkClaim",
     "LinkSettings",
     "Policy",
+    "claims",
     "decide",
     "follow_up",
     "found_again",
-    "link_for",
     "prescribed",
     "recreation",
     "refused",

@@ -1,11 +1,12 @@
-"""Which domain order (or order task) a work order of FSM belongs to, by what it says itself.
+"""Which domain orders (or order tasks) a work order of FSM belongs to, by what it says itself.
 
-Called by intake for each work order that it sees. Our own correlation counts first; the field by which people link
-theirs comes after. Whether the subject exists is for the caller to find out.
+Called by intake for each work order that it sees. Our own correlation counts first; what stands in the field by which
+people link theirs comes after, and may name several. Whether a subject exists is for the caller to find out.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,10 +16,14 @@ from mappings.model import Link, Origin, Record
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """The field of a work order in which people name its domain order, and how: by id or by number. "" for none."""
+    """The field of a work order in which people name its domain order, and how: by id or by number. "" for none.
+
+    `merged` is the field in which a work order that was closed because another does its work names that one, "" for none.
+    """
 
     field: str = "initiated_from"
     match: Literal["id", "number"] = "id"
+    merged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,32 @@ class LinkClaim:
         return Link(subject, work_order, self.origin, self.rule, self.slot, self.generation)
 
 
-def link_for(work_order: Record, links: LinkSettings) -> LinkClaim | None:
-    """What the work order claims, None when it names nobody."""
+_BETWEEN = re.compile(r"[,;\s]+")
+"""What stands between the names in a field that lists several."""
+
+
+def claims(work_order: Record, links: LinkSettings) -> tuple[LinkClaim, ...]:
+    """Whom the work order names: the subject that it was made for first, then those that people added."""
     ours = parse_correlation(work_order.get("correlation_id"))
-    if ours is not None:
-        return LinkClaim("id", ours.domain_order, Origin.CREATED, ours.rule, ours.slot, ours.generation)
-    value = work_order.get(links.field).strip()
-    return LinkClaim(links.match, value, Origin.ADOPTED) if value else None
+    named = [name for name in _BETWEEN.split(work_order.get(links.field)) if name]
+    found = [LinkClaim(links.match, name, Origin.ADOPTED) for name in dict.fromkeys(named)]
+    if ours is None:
+        return tuple(found)
+    made_for = LinkClaim("id", ours.domain_order, Origin.CREATED, ours.rule, ours.slot, ours.generation)
+    return (made_for, *(claim for claim in found if (claim.match, claim.value) != ("id", made_for.value)))
+
+
+def taken_away(before: Record, now: Record, links: LinkSettings) -> tuple[LinkClaim, ...]:
+    """Whom a work order named by hand and does not name any more: somebody pointed it elsewhere."""
+    kept = {(claim.match, claim.value) for claim in claims(now, links)}
+    return tuple(
+        claim
+        for claim in claims(before, links)
+        if claim.origin is Origin.ADOPTED and (claim.match, claim.value) not in kept
+    )
+
+
+def merged_into(work_order: Record, links: LinkSettings) -> str:
+    """The id of the work order that does its work now, "" for none."""
+    into = work_order.get(links.merged) if links.merged else ""
+    return into if into != work_order.id else ""

@@ -181,7 +181,8 @@ class Facts:
     `line` and `order` are those of the domain order, for an order task those of its domain order, which then is
     `parent`. `work_orders` are the last seen snapshots of the linked ones. `effects` are those of this subject that
     are not done or superseded. `historic` means created before the baseline: known, noted, but never given creates.
-    `wanted_elsewhere` are the linked work orders that another subject, not cancelled, is linked to as well.
+    `elsewhere` are the linked work orders that other subjects are linked to as well: for each of those, it and the records
+    that it stands with.
     `vanished` are the linked work orders that are gone from FSM, `waived` the slots (rule and number) of the plan that a
     person decided to do without. `other_lines` are the further lines of the order.
     """
@@ -198,7 +199,7 @@ class Facts:
     historic: bool = False
     catching_up: bool = False
     """The state may be older than the world: what it does not remember may have been done."""
-    wanted_elsewhere: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, tuple[tuple[Record, ...], ...]] = field(default_factory=dict)
     vanished: frozenset[str] = frozenset()
     waived: frozenset[tuple[str, int]] = frozenset()
 

@@ -101,6 +101,18 @@ def adopted(work_orders: Sequence[Named]) -> str:
     return _listed("Work order made in field service", "Work orders made in field service", work_orders)
 
 
+def pointed_away(work_order: Named) -> str:
+    """For a domain order that a work order made by hand does not name any more."""
+    return (
+        f"Work order {work_order} does not belong here any more: it was pointed elsewhere in field service."
+    )
+
+
+def merged(work_order: Named, into: Named) -> str:
+    """For a domain order whose work order was closed because another one does its work."""
+    return f"Work order {work_order} was merged into {into}: {into.state}. A closure waits for that one."
+
+
 def _listed(one: str, many: str, work_orders: Sequence[Named]) -> str:
     if len(work_orders) == 1:
         return f"{one}: {work_orders[0]}: {work_orders[0].state}"
@@ -120,11 +132,10 @@ def amended(work_order: Named, fields: Iterable[FieldChange], again: Sequence[st
     return "\n".join([head, *map(_changed, fields), *rest])
 
 
-def amended_by_hand_only(source: str, fields: Iterable[FieldChange]) -> str:
-    """For an adopted work order, which people keep in step themselves."""
-    head = (
-        f"{source} changed in order management; this work order was made by hand and is not changed by syncd:"
-    )
+def amended_by_hand_only(source: str, fields: Iterable[FieldChange], *, shared: bool = False) -> str:
+    """For an adopted work order, which people keep in step themselves; `shared` serves another order too."""
+    why = "serves another order too" if shared else "was made by hand"
+    head = f"{source} changed in order management; this work order {why} and is not changed by syncd:"
     return "\n".join([head, *map(_changed, fields)])
 
 

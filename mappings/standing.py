@@ -39,6 +39,15 @@ def held_by(facts: Facts, policy: Policy) -> Record | None:
     return next((r for r in records(facts) if r.state in policy.lifecycles[r.kind].held), None)
 
 
+def wanted_elsewhere(facts: Facts, policy: Policy) -> frozenset[str]:
+    """The work orders of a subject that another one needs, which stands: neither it nor what it stands with is cancelled."""
+
+    def stands(with_: tuple[Record, ...]) -> bool:
+        return all(one.state not in policy.lifecycles[one.kind].cancelled for one in with_)
+
+    return frozenset(id for id, others in facts.elsewhere.items() if any(map(stands, others)))
+
+
 def obstacle(facts: Facts, policy: Policy) -> str:
     """Why nothing may be created or changed now, "" when it may."""
     holding = held_by(facts, policy)

@@ -33,6 +33,8 @@ class Target:
     """Its fields are ours to write: our rule made it for this subject, or people handed it over."""
     cancellable: bool
     """Ours to cancel: syncd made it, for whichever subject."""
+    shared: bool = False
+    """It serves another subject too, whose rule made it or which people named beside this one."""
     record: Record | None = None
 
 
@@ -48,11 +50,14 @@ def _linked(facts: Facts, policy: Policy) -> Iterator[Target]:
         record = facts.work_order(link.work_order)
         if record is None or not policy.has_ended(record.state):
             handed_over = policy.adopted == "manage"
+            created = link.origin is Origin.CREATED
+            shared = not created and (link.work_order in facts.elsewhere or _made_by_us(link, record))
             yield Target(
                 link.work_order,
                 planned_for(facts, link.work_order),
-                amendable=handed_over or link.origin is Origin.CREATED,
+                amendable=created or (handed_over and not shared),
                 cancellable=handed_over or _made_by_us(link, record),
+                shared=shared,
                 record=record,
             )
 

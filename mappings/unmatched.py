@@ -20,7 +20,7 @@ from mappings.keys import digest, marker
 from mappings.model import Facts, Kind, Plan, PlannedWorkOrder, Record, System
 from mappings.note_effects import note_on_subject, nothing, of_orders, why
 from mappings.policy import Policy
-from mappings.standing import title
+from mappings.standing import title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, shown, targets, unsettled
 
 Slot = tuple[str, int]
@@ -90,7 +90,8 @@ def _may_cancel(here: Sequence[Target], facts: Facts, policy: Policy) -> bool:
         return False
     if policy.after_ponr_cancel == "flag" and ponr.reached_by(facts, policy.ponr_scope) is not None:
         return False
-    return all(target.cancellable and target.id not in facts.wanted_elsewhere for target in here)
+    wanted = wanted_elsewhere(facts, policy)
+    return all(target.cancellable and target.id not in wanted for target in here)
 
 
 def _marked(planned: PlannedWorkOrder, ended: set[Slot], facts: Facts) -> PlannedWorkOrder:

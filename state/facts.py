@@ -66,12 +66,27 @@ def facts_for(
         effects=outbox.of_subject(connection, id),
         # without a baseline syncd is responsible for nothing yet
         historic=baseline is None or subject.created_at < baseline.at,
-        wanted_elsewhere=links.wanted_elsewhere(connection, id) if linked else frozenset(),
+        elsewhere=_elsewhere(connection, snapshots, id) if linked else {},
         vanished=sweeps.vanished_among(connection, [link.work_order for link, _ in linked])
         if linked
         else frozenset(),
         waived=sweeps.waived(connection, id) if plan and plan.work_orders else frozenset(),
     )
+
+
+def _elsewhere(
+    connection: Connection, snapshots: Snapshots, subject: str
+) -> dict[str, tuple[tuple[Record, ...], ...]]:
+    """For each work order that other subjects are linked to: those, with what they stand with."""
+    found: dict[str, tuple[tuple[Record, ...], ...]] = {}
+    for work_order, kind, id in links.elsewhere(connection, subject):
+        other = snapshots.get(kind, id)
+        if other is not None:
+            parent, line, order = _above(snapshots, other)
+            above = (parent if kind is Kind.ORDER_TASK else None, line, order)
+            stands = (other, *(record for record in above if record is not None))
+            found[work_order] = (*found.get(work_order, ()), stands)
+    return found
 
 
 def _above(snapshots: Snapshots, subject: Record) -> tuple[Record | None, Record | None, Record | None]:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
-from mappings.changes import default_lifecycles
 from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from state import schema
 from state.snapshots import COLUMNS, to_record
@@ -42,7 +41,7 @@ _SUBJECTS = (
 )
 _OTHER = _L.alias("other")
 _ELSEWHERE = (
-    select(_L.c.work_order, _S.c.kind, _S.c.state)
+    select(_L.c.work_order, _S.c.kind, _S.c.id)
     .select_from(
         _L.join(_OTHER, _OTHER.c.work_order == _L.c.work_order).join(_S, _S.c.id == _OTHER.c.domain_order)
     )
@@ -51,6 +50,7 @@ _ELSEWHERE = (
         _OTHER.c.domain_order != bindparam("subject"),
         _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]),
     )
+    .order_by(_L.c.work_order, _S.c.id)
 )
 _NOTE = (
     update(_L)
@@ -65,11 +65,17 @@ _PLAN = select(_P.c.domain_order, _P.c.table_name, _P.c.table_hash, _P.c.work_or
 )
 
 
-def wanted_elsewhere(connection: Connection, subject: str) -> frozenset[str]:
-    """The work orders of a subject that another one, not cancelled itself, is linked to as well."""
-    cancelled = {kind.value: default_lifecycles()[kind].cancelled for kind in SUBJECT_KINDS}
+def elsewhere(connection: Connection, subject: str) -> list[tuple[str, Kind, str]]:
+    """The work orders of a subject that another one is linked to as well, each with the kind and id of that other one."""
     rows = connection.execute(_ELSEWHERE, {"subject": subject})
-    return frozenset(row.work_order for row in rows if row.state not in cancelled[row.kind])
+    return [(row.work_order, Kind(row.kind), row.id) for row in rows]
+
+
+def remove(connection: Connection, subject: str, work_order: str) -> bool:
+    """Takes the link of a work order that people had made away; says whether there was one."""
+    here = and_(_L.c.domain_order == subject, _L.c.work_order == work_order)
+    adopted = _L.c.origin == Origin.ADOPTED.value
+    return connection.execute(delete(_L).where(here, adopted)).rowcount == 1
 
 
 def add(connection: Connection, link: Link, now: datetime) -> bool:

@@ -153,6 +153,10 @@ class Transaction:
         """Links the two unless they are linked already; says whether it did."""
         return links.add(self._connection, link, self._now)
 
+    def unlink(self, subject: str, work_order: str) -> bool:
+        """A work order made by people does not belong to this subject any more; says whether it did."""
+        return links.remove(self._connection, subject, work_order)
+
     def settle(self, claim: Claim, outcome: Outcome) -> bool:
         """Stores what became of a claimed effect, with the link of a done one.
 

@@ -256,7 +256,7 @@ class Dispatch:
             standing = _texts(self._fsm.notes(effect.target_kind, effect.target, OURS))
             if recall.cancel_asked(effect, standing, claim.remembered):
                 return Performed(claim, Done(record=current, detail="asked before, as a note says"))
-        overtaken = unless_send(claim, self._recheck.cancel(effect))
+        overtaken = unless_send(claim, self._recheck.cancel(effect, current))
         if overtaken is not None:
             return overtaken
         return self._written(claim, lambda: self._fsm.cancel_work_order(effect.target, effect.text))

@@ -163,6 +163,12 @@ _BUSINESS = (
         "work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"
     ),
     _event(
+        "work_order.unlinked",
+        "info",
+        "A work order made by hand was pointed elsewhere; it does not belong to the domain order any more.",
+        "number",
+    ),
+    _event(
         "work_order.recreated",
         "warning",
         "A person had a work order made anew; the create is in the outbox.",

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
-from mappings.decisions import LinkSettings, link_for
+from mappings.decisions import LinkSettings, claims
+from mappings.links import merged_into
 from mappings.model import SUBJECT_KINDS, Kind, Record, System
 from state.store import Store, Transaction
 from syncd.logs import Log
@@ -221,18 +222,22 @@ class Intake:
         for record in records:
             for kind, id in record.parents().values():
                 wanted[kind].add(id)
+            if record.kind is Kind.WORK_ORDER and merged_into(record, self._links):
+                wanted[Kind.WORK_ORDER].add(merged_into(record, self._links))
             for id in self._claimed(record):
                 for kind in SUBJECT_KINDS:
                     wanted[kind].add(id)
         return wanted
 
     def _claimed(self, record: Record) -> set[str]:
-        """The subject that a work order names by id, unless we know it. Its kind is not told: each is looked for."""
-        claim = link_for(record, self._links) if record.kind is Kind.WORK_ORDER else None
-        if claim is None or claim.match != "id":
-            return set()
-        known = any(self._store.known(kind, [claim.value]) for kind in SUBJECT_KINDS)
-        return set() if known else {claim.value}
+        """The subjects that a work order names by id, unless we know them. Their kinds are not told: each is looked for."""
+        named = claims(record, self._links) if record.kind is Kind.WORK_ORDER else ()
+        return {
+            claim.value
+            for claim in named
+            if claim.match == "id"
+            and not any(self._store.known(kind, [claim.value]) for kind in SUBJECT_KINDS)
+        }
 
     def _unknown(self, wanted: dict[Kind, set[str]], here: set[tuple[Kind, str]]) -> dict[Kind, set[str]]:
         unknown: dict[Kind, set[str]] = {}

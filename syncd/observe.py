@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mappings import breach, changes, decisions, ponr
+from mappings import breach, changes, decisions, ponr, repointing
 from mappings.changes import What
 from mappings.effects import Decision, Effect
-from mappings.model import SUBJECT_KINDS, Facts, Kind, Origin, Record
+from mappings.links import merged_into, taken_away
+from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record
 from mappings.requests import Request, RequestStatus, asks
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
@@ -63,7 +64,7 @@ class Observer:
         if tx.release_quarantine(record.kind, record.id):
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
         if record.kind is Kind.WORK_ORDER:
-            self._link(tx, record, sightings)
+            self._link(tx, record, sightings, before)
         _keep_request(tx, before, record, self._policy())
         self._decide(tx, before, record, sightings)
 
@@ -210,43 +211,87 @@ class Observer:
     def _link_again(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
         """A work order may have been seen before its subject was; one that carries our correlation is looked at again in
         a catch-up only, because its create links it too."""
-        claim = decisions.link_for(work_order, self._policy().links)
-        if claim is not None and (claim.origin is Origin.ADOPTED or tx.catching_up):
+        named = decisions.claims(work_order, self._policy().links)
+        if any(claim.origin is Origin.ADOPTED for claim in named) or tx.catching_up:
             self._link(tx, work_order, sightings)
 
-    def _link(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
-        """Links a work order to the subject that its own fields name, and notes what is not noted there yet."""
-        claim = decisions.link_for(work_order, self._policy().links)
-        if claim is None:
-            return
-        subject = _subject(tx, claim)
-        if subject is None:
-            return
-        link = replace(claim.link(work_order.id, subject.id), noted=work_order.created_at < self._baseline)
+    def _link(
+        self, tx: Transaction, work_order: Record, sightings: Sightings, before: Record | None = None
+    ) -> None:
+        """Links a work order to the subjects that its own fields name, and notes what is not noted there yet; takes away
+        the links of those that it named in its version `before`."""
+        links = self._policy().links
+        for claim in taken_away(before, work_order, links) if before is not None else ():
+            self._unlink(tx, work_order, claim, sightings)
+        known = decisions.claims(before, links) if before is not None else ()
+        for claim in decisions.claims(work_order, links):
+            subject = _subject(tx, claim)
+            if subject is not None:
+                moved = before is not None and claim not in known
+                self._link_to(
+                    tx, work_order, claim.link(work_order.id, subject.id), subject, sightings, moved=moved
+                )
+        self._follow_merge(tx, work_order, sightings)
+
+    def _link_to(
+        self,
+        tx: Transaction,
+        work_order: Record,
+        link: Link,
+        subject: Record,
+        sightings: Sightings,
+        *,
+        moved: bool = False,
+    ) -> None:
+        link = replace(link, noted=work_order.created_at < self._baseline and not moved)
         if not tx.link(link):
             return
-        sightings.add(
-            "work_order.linked",
-            domain_order=subject.id,
-            work_order=work_order.id,
-            number=work_order.number,
-            origin=link.origin,
-        )
-        tx.remember(
-            LedgerEntry(
-                event="work_order.linked",
-                subject=subject.id,
-                work_order=work_order.id,
-                data={"origin": link.origin.value, "number": work_order.number},
-            )
-        )
+        _tell_link("work_order.linked", tx, work_order, subject, sightings, origin=link.origin.value)
         facts = tx.facts_for(subject.kind, subject.id)
-        if facts is None or not facts.catching_up or link.noted:
-            self.follow_up(tx, subject.kind, subject.id, sightings)
-        else:
+        if facts is None:
+            return
+        if facts.catching_up and not link.noted:
             self.apply(tx, decisions.found_again(work_order, link, facts, self._policy()), sightings)
-        if facts is not None:
-            self._look_for_breach((changes.Change(What.FIRST_SEEN, work_order),), tx, facts, sightings)
+        elif moved:
+            self.apply(tx, repointing.pointed_here(work_order, facts, self._policy()), sightings)
+        else:
+            self.follow_up(tx, subject.kind, subject.id, sightings)
+        self._look_for_breach((changes.Change(What.FIRST_SEEN, work_order),), tx, facts, sightings)
+
+    def _unlink(
+        self, tx: Transaction, work_order: Record, claim: decisions.LinkClaim, sightings: Sightings
+    ) -> None:
+        subject = _subject(tx, claim)
+        facts = tx.facts_for(subject.kind, subject.id) if subject is not None else None
+        if subject is None or facts is None or not tx.unlink(subject.id, work_order.id):
+            return
+        _tell_link("work_order.unlinked", tx, work_order, subject, sightings)
+        self.apply(tx, repointing.pointed_away(work_order, facts, self._policy()), sightings)
+
+    def _follow_merge(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
+        """The subjects of a work order that ended because another one does its work belong to that one too."""
+        policy = self._policy()
+        into = merged_into(work_order, policy.links)
+        target = tx.snapshot(Kind.WORK_ORDER, into) if into and policy.has_ended(work_order.state) else None
+        for kind, subject in tx.subjects_of(Kind.WORK_ORDER, work_order.id) if target is not None else ():
+            assert target is not None
+            if tx.link(Link(subject, target.id, Origin.ADOPTED, noted=True)):
+                facts = tx.facts_for(kind, subject)
+                if facts is not None:
+                    _tell_link(
+                        "work_order.linked", tx, target, facts.subject, sightings, origin=Origin.ADOPTED.value
+                    )
+                    self.apply(tx, repointing.merged(work_order, target, facts, policy), sightings)
+
+
+def _tell_link(
+    event: str, tx: Transaction, work_order: Record, subject: Record, sightings: Sightings, **data: str
+) -> None:
+    sightings.add(event, domain_order=subject.id, work_order=work_order.id, number=work_order.number, **data)
+    entry = LedgerEntry(
+        event, subject.id, work_order=work_order.id, data={**data, "number": work_order.number}
+    )
+    tx.remember(entry)
 
 
 def _keep(tx: Transaction, record: Record, error: Exception, sightings: Sightings) -> None:

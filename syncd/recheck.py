@@ -16,7 +16,8 @@ from mappings import ponr
 from mappings.closure import is_closed
 from mappings.decisions import Policy, prescribed
 from mappings.effects import Effect
-from mappings.model import Facts, Kind, Record
+from mappings.links import claims
+from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
 from mappings.requests import asks
 
 
@@ -82,23 +83,37 @@ class Recheck:
             return Verdict(Next.REFUSE, PONR_REACHED)
         return SEND
 
-    def cancel(self, effect: Effect) -> Verdict:
-        """The cancellation must still stand."""
+    def cancel(self, effect: Effect, current: Record) -> Verdict:
+        """The cancellation must still stand, and no other order that the work order names may need it."""
         subject = self._subject(effect)
         if subject is None:
             return Verdict(Next.WAIT, "its domain order cannot be read any more")
-        lifecycles = self._policy().lifecycles
         if effect.instead_of:
             return self._duplicate(effect)
         above = self._above(subject)
-        if any(r.state in lifecycles[r.kind].cancelled for r in (subject, *above)):
-            return SEND
-        if effect.unmatched:
-            return self._unmatched(effect, subject, above)
-        return Verdict(Next.GIVE_UP, f"{subject.number} is not cancelled any more")
+        if not self._is_cancelled(subject, above):
+            verdict = self._unmatched(effect, subject, above)
+            if verdict.next is not Next.SEND:
+                return verdict
+        for other in self._others(effect, current):
+            if not self._is_cancelled(other, self._above(other)):
+                return Verdict(Next.GIVE_UP, f"{other.number} needs it")
+        return SEND
+
+    def _is_cancelled(self, subject: Record, above: list[Record]) -> bool:
+        lifecycles = self._policy().lifecycles
+        return any(r.state in lifecycles[r.kind].cancelled for r in (subject, *above))
+
+    def _others(self, effect: Effect, work_order: Record) -> list[Record]:
+        """The other subjects that a work order names by id, as they are now."""
+        named = [c.value for c in claims(work_order, self._policy().links) if c.match == "id"]
+        ids = [id for id in named if id != effect.subject]
+        return [one for kind in SUBJECT_KINDS if ids for one in self._om.read_many(kind, ids)]
 
     def _unmatched(self, effect: Effect, subject: Record, above: list[Record]) -> Verdict:
-        """No rule may prescribe the work order again."""
+        """Of what is cancelled because its rule matches no more: no rule may prescribe the work order again."""
+        if not effect.unmatched:
+            return Verdict(Next.GIVE_UP, f"{subject.number} is not cancelled any more")
         by_kind = {record.kind: record for record in above}
         facts = Facts(
             subject,

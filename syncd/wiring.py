@@ -326,7 +326,7 @@ def policy_of(config: Config) -> Policy:
         tables=tuple(table for tables in config.tables.values() for table in tables),
         lifecycles=config.lifecycles,
         field_map=config.field_map,
-        links=LinkSettings(config.links.field, config.links.match),
+        links=LinkSettings(config.links.field, config.links.match, config.links.merged),
         closure=closure_of(config),
         ponr_mode=Mode(config.rules.ponr),
         ponr_scope=Scope(config.rules.ponr_scope),
@@ -359,6 +359,7 @@ def closure_of(config: Config) -> ClosureSettings:
         hold_note_interval=section.hold_note_interval,
         past_gate=section.past_gate,
         reopen=section.reopen,
+        merged=config.links.merged,
     )
 
 

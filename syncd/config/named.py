@@ -237,16 +237,15 @@ def _reference_findings(target: str, source: Tree, fsm: Profile) -> Iterator[Fin
 
 
 def _link_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
-    name = _section(tree, "links").get("field")
     fsm = profiles.get(System.FIELD_SERVICE)
-    if fsm is None or not isinstance(name, str):
+    if fsm is None:
         return
     fields = fsm.kinds[Kind.WORK_ORDER].fields
-    if name not in fields:
-        yield (
-            ("links", "field"),
-            f'"field" in [links]: a work order has no field "{name}"{did_you_mean(name, fields)}',
-        )
+    for key in ("field", "merged"):
+        name = _section(tree, "links").get(key)
+        if isinstance(name, str) and name not in fields and (name or key == "field"):
+            hint = did_you_mean(name, fields)
+            yield ("links", key), f'"{key}" in [links]: a work order has no field "{name}"{hint}'
 
 
 def _closure_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:

@@ -166,7 +166,14 @@ class LinksSection(Section):
 
     field: Name = Field(default="initiated_from", description="logical field of the work order")
     match: Literal["id", "number"] = Field(
-        default="id", description='what the field holds: the domain order\'s "id" or its "number"'
+        default="id",
+        description='what the field holds: the domain order\'s "id" or its "number"; several may stand in it',
+    )
+    merged: str = Field(
+        default="",
+        max_length=200,
+        description='logical field in which a closed work order names the one that does its work now; "" for none',
+        examples=["parent"],
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mappings.decisions import link_for
+from mappings.decisions import claims
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
 from mappings.notes import label
 from mappings.policy import Policy
@@ -181,13 +181,15 @@ def _why_alone(record: Record, policy: Policy) -> Iterable[str]:
         return [
             "no domain order of it has been seen yet: order management makes them when the order is approved"
         ]
-    claim = link_for(record, policy.links)
-    if claim is None:
+    named = claims(record, policy.links)
+    if not named:
         field = policy.links.field
         return [
             f'it is linked to no domain order: "{field}" is empty, and it carries no correlation of syncd'
         ]
-    return [f'it names the domain order with the {claim.match} "{claim.value}", which has not been seen']
+    return [
+        f'it names the domain order with the {c.match} "{c.value}", which has not been seen' for c in named
+    ]
 
 
 def _stale(kind: Kind, history: History, now: datetime) -> Sequence[Next]:

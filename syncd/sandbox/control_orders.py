@@ -180,6 +180,32 @@ def _cancel_work(world: World, ids: tuple[str, ...], body: Body) -> object:
     return _work_state(world, order)
 
 
+def _point_work(world: World, ids: tuple[str, ...], body: Body) -> object:
+    """A dispatcher names another domain order as the one that a work order was made from."""
+    order, name = work_order(world, ids[0]), body.text("domain_order")
+    world.work.point(order, _subject(world, name).id if name else "", body.text("user", DISPATCHER))
+    return _work_state(world, order)
+
+
+def _merge_work(world: World, ids: tuple[str, ...], body: Body) -> object:
+    order, into = work_order(world, ids[0]), work_order(world, body.text("into"))
+    world.work.merge(order, into, body.text("user", DISPATCHER))
+    return _work_state(world, order)
+
+
+def _copy_work(world: World, ids: tuple[str, ...], body: Body) -> object:
+    order = world.work.copy(work_order(world, ids[0]), body.text("user", DISPATCHER))
+    return _work_state(world, order)
+
+
+def _delete_work(world: World, ids: tuple[str, ...], body: Body) -> object:
+    """An administrator deletes a work order with its tasks."""
+    order = work_order(world, ids[0])
+    state = _work_state(world, order)
+    world.field_instance.delete(order, body.text("user", DISPATCHER))
+    return state
+
+
 def _work_state(world: World, order: Row) -> dict[str, object]:
     tasks = [
         {"sys_id": t.id, "number": t["number"], "state": world.work.state(t)}
@@ -202,4 +228,8 @@ ORDER_ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/work-orders"): _make_work_order,
     ("POST", r"/work-orders/(\w+)/advance"): _advance,
     ("POST", r"/work-orders/(\w+)/cancel"): _cancel_work,
+    ("POST", r"/work-orders/(\w+)/point"): _point_work,
+    ("POST", r"/work-orders/(\w+)/merge"): _merge_work,
+    ("POST", r"/work-orders/(\w+)/copy"): _copy_work,
+    ("DELETE", r"/work-orders/(\w+)"): _delete_work,
 }

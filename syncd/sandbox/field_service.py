@@ -113,6 +113,23 @@ class FieldService:
     def cancel(self, order: Row, reason: str, user: str = DISPATCHER) -> None:
         self.instance.update(order, {"state": self.code(WORK_ORDER, "canceled"), "work_notes": reason}, user)
 
+    def point(self, order: Row, subject: str, user: str = DISPATCHER) -> None:
+        """Names another domain order or order task, "" for none, as the one that a work order was made from."""
+        self.instance.update(order, {"initiated_from": subject}, user)
+
+    def merge(self, order: Row, into: Row, user: str = DISPATCHER) -> None:
+        """Ends a work order because another one does its work, and names that one."""
+        self.instance.update(order, {"parent": into.id}, user)
+        self.cancel(order, f"merged into {into['number']}", user)
+
+    def copy(self, order: Row, user: str = DISPATCHER) -> Row:
+        """A work order with what another one says, its correlation too."""
+        names = (
+            "short_description", "description", "priority", "location", "account", "initiated_from",
+            "correlation_id", "correlation_display",
+        )  # fmt: skip
+        return self.instance.insert(WORK_ORDER, {name: order[name] for name in names}, user)
+
     def _advance_task(self, task: Row, to: str, user: str, *, follow_on: bool) -> None:
         steps = (
             [*_PATH, to]

@@ -132,7 +132,7 @@ class Watch:
         family = self.truth.family(domain_order)
         for id, past in self.truth.made():
             record = past[0].record
-            if record is None or past[0].at > known_by or self.truth.belongs_to(record) not in family:
+            if record is None or not self.truth.belonged_throughout(id, family, known_by, end):
                 continue
             if self.truth.open_throughout(id, begin, end):
                 self.broken("S8", f"{record.number} of {domain_order[:6]} is open while {when}")

@@ -138,6 +138,13 @@ class Truth:
         seen += [past.record for past in self.fsm.past.get(key, ()) if begin < past.at <= end]
         return all(one is not None and _is_open(one) for one in seen)
 
+    def belonged_throughout(self, work_order: str, family: set[str], begin: float, end: float) -> bool:
+        """Whether it was there, and one of the family's, all the time between two instants: people point them elsewhere."""
+        key = (Kind.WORK_ORDER, work_order)
+        seen = [self.fsm.at(key, begin)]
+        seen += [past.record for past in self.fsm.past.get(key, ()) if begin < past.at <= end]
+        return all(one is not None and self.belongs_to(one) in family for one in seen)
+
     def exists_since(self, work_order: str) -> float:
         return self.fsm.past[Kind.WORK_ORDER, work_order][0].at
 

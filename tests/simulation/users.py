@@ -430,6 +430,15 @@ class Users:
         }
         return self._write(self.fsm, f"work order made by hand for {one.number}", edits)
 
+    def _repoint(self) -> bool:
+        """A dispatcher finds that a work order was made for another domain order."""
+        found = self._open_work_order(lambda r: parse_correlation(r.get("correlation_id")) is None)
+        one = self._pick(Kind.DOMAIN_ORDER, lambda r: r.state in RUNNING)
+        if found is None or one is None or found.get("initiated_from") in ("", one.id):
+            return False
+        edits: dict[Key, Edit] = {(Kind.WORK_ORDER, found.id): to(initiated_from=one.id)}
+        return self._write(self.fsm, f"{found.number} pointed at {one.number}", edits)
+
     def _delete(self) -> bool:
         """A dispatcher deletes a work order that order management knows of."""
         named = {
@@ -527,6 +536,7 @@ ACTS = {
     "call_off": 1,
     "reopen": 1,
     "hand_make": 2,
+    "repoint": 1,
     "delete": 1,
     "burst": 1,
     "foreign": 1,

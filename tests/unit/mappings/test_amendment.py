@@ -341,3 +341,28 @@ def test_a_flag_that_is_cleared_on_another_line_sends_the_current_content(make):
     (effect,) = _beside(make, "true", "false", priority="2").effects
     assert effect.values["priority"] == "3"
     assert _beside(make, "true", "false", Scope.LINE, priority="2").effects == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({}, EffectKind.UPDATE_WORK_ORDER),
+        ({"elsewhere": {"hand1": ((),)}}, EffectKind.WRITE_NOTE),
+        ({"correlation_id": "syncd:1:do2:fiber:1:1"}, EffectKind.WRITE_NOTE),
+    ],
+    ids=["its own", "named by another order too", "made for another order"],
+)
+def test_a_work_order_that_serves_another_order_too_is_not_changed_for_this_one(make, given, kind):
+    fields = {name: value for name, value in given.items() if isinstance(value, str)}
+    before = make.domain_order()
+    after = make.later(before, location="Paris")
+    facts = make.in_play(
+        subject=after,
+        links=(make.adopted(),),
+        work_orders=(make.work_order("hand1", **fields),),
+        elsewhere=given.get("elsewhere", {}),
+    )
+    (effect,) = _amended(make, before, after, facts, make.policy(adopted="manage")).effects
+    assert effect.kind is kind
+    if kind is EffectKind.WRITE_NOTE:
+        assert "serves another order too" in effect.text

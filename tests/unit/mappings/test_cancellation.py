@@ -10,7 +10,7 @@ from mappings.cancellation import cancellations
 from mappings.changes import What
 from mappings.decisions import decide
 from mappings.effects import EffectKind
-from mappings.model import EffectStatus, System
+from mappings.model import EffectStatus, Kind, System
 
 S = EffectStatus
 
@@ -146,7 +146,7 @@ def test_a_work_order_that_ended_is_left_alone(make):
 
 
 def test_a_work_order_that_another_order_needs_stays_and_says_so(make):
-    (note,) = _cancelled(make, _facts(make, wanted_elsewhere=frozenset({"wo1"}))).effects
+    (note,) = _cancelled(make, _facts(make, elsewhere={"wo1": ((make.domain_order(),),)})).effects
     assert (note.kind, note.system, note.target) == (EffectKind.WRITE_NOTE, System.FIELD_SERVICE, "wo1")
     assert note.key == "kept:wo1:do1:do1:4"
     assert "This work order stays: another order needs it." in note.text
@@ -205,3 +205,21 @@ def test_a_review_cancels_what_should_have_been(make):
     facts = _facts(make)
     (effect,) = cancellations((), facts.subject, facts, make.policy()).effects
     assert effect.because.endswith("reviewed")
+
+
+@pytest.mark.parametrize(
+    ("states", "goes"),
+    [
+        (("in_progress", "in_progress"), False),
+        (("canceled", "in_progress"), True),
+        (("in_progress", "canceled"), True),
+    ],
+    ids=["stands", "cancelled itself", "cancelled with its order"],
+)
+def test_a_work_order_of_several_goes_when_every_one_of_them_is_cancelled(make, states, goes):
+    other = (
+        make.record(Kind.DOMAIN_ORDER, "do2", states[0]),
+        make.record(Kind.CUSTOMER_ORDER, "ord2", states[1]),
+    )
+    (effect,) = _cancelled(make, _facts(make, elsewhere={"wo1": (other,)})).effects
+    assert (effect.kind is EffectKind.CANCEL_WORK_ORDER) is goes

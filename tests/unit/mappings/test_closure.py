@@ -236,3 +236,22 @@ def test_no_further_fault_opens_the_gate(make, sound, cases):
     held = _answer(evidence)
     assert isinstance(held, Hold)
     assert reason in held.reasons
+
+
+@pytest.mark.parametrize(
+    ("others", "field", "holds"),
+    [({}, "parent", True), ({"wo2": "closed_complete"}, "parent", False), ({}, "", False)],
+    ids=["not seen", "closed", "not configured"],
+)
+def test_a_merged_work_order_is_as_closed_as_the_one_that_does_its_work(make, sound, others, field, holds):
+    merged = {"wo1": make.work_order(state="closed_complete", parent="wo2")}
+    others = {id: make.work_order(id, state) for id, state in others.items()}
+    verdict = _answer(replace(sound, work_orders=merged | others), replace(SETTINGS, merged=field))
+    assert isinstance(verdict, Hold) is holds
+
+
+def test_the_states_that_satisfy_the_gate_may_be_fewer(make, sound):
+    incomplete = replace(sound, work_orders={"wo1": make.work_order(state="closed_incomplete")})
+    assert _answer(incomplete) == Release()
+    fewer = replace(SETTINGS, closed=frozenset({"closed_complete"}))
+    assert isinstance(_answer(incomplete, fewer), Hold)

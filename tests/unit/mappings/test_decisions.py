@@ -62,7 +62,7 @@ def _situations(draw, make):
         work_orders=(records["work_order"],) if links else (),
         effects=tuple(effects),
         historic=draw(st.booleans()),
-        wanted_elsewhere=draw(st.sampled_from([frozenset(), frozenset({"wo1"})])),
+        elsewhere=draw(st.sampled_from([{}, {"wo1": ((make.record(Kind.DOMAIN_ORDER, "do2"),),)}])),
     )
     seen = draw(st.booleans())
     changes = detect(before if seen else None, after, default_lifecycles()[after.kind])
@@ -107,7 +107,7 @@ def test_a_decision(make, data):
             ) or effects_of(facts, effect)
         if effect.kind is EffectKind.CANCEL_WORK_ORDER:
             assert "canceled" in (subject.state, facts.line.state, order.state)
-            assert not ponr and effect.target not in facts.wanted_elsewhere
+            assert not ponr and effect.target not in facts.elsewhere
             assert record is None or not policy.has_ended(record.state)
         if effect.kind is EffectKind.WRITE_NOTE:
             assert effect.text.endswith(effect.marker) and len(effect.text) <= policy.note_limit

@@ -77,7 +77,7 @@ def test_where_the_config_says_so_it_is_cancelled_with_a_reason(make, revised):
 @pytest.mark.parametrize(
     "given",
     [
-        {"wanted_elsewhere": frozenset({"wo1"})},
+        {"elsewhere": {"wo1": ((),)}},
         {"ponr": "true"},
     ],
     ids=["another order needs it", "past the point of no return"],
