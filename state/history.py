@@ -66,9 +66,11 @@ _EFFECTS = select(
     _O.c.not_before,
     _O.c.lease_until,
     _O.c.settled_at,
+    _O.c.unremembered,
 )
 _BY_KEY = _EFFECTS.where(_O.c.key.in_(bindparam("keys", expanding=True)))
 _OPEN_OF = _EFFECTS.where(_O.c.subject == bindparam("subject"), _O.c.status.in_(_OPEN))
+_UNSETTLED = _EFFECTS.where(_O.c.status.in_(_OPEN)).order_by(_O.c.id)
 _DOUBTED = _EFFECTS.where(_O.c.status.in_(_OPEN), _O.c.status == EffectStatus.IN_DOUBT.value).order_by(
     _O.c.id
 )
@@ -192,6 +194,11 @@ class History:
         return quarantine.every(self._connection)
 
 
+def unsettled(connection: Connection, limit: int) -> tuple[StoredEffect, ...]:
+    """The effects that are not at rest, in order of birth."""
+    return tuple(_to_stored(row) for row in connection.execute(_UNSETTLED.limit(limit)))
+
+
 def _keys(entry: LedgerEntry) -> set[str]:
     named = [entry.data.get(list_) for list_ in ("effects", "superseded")]
     return {entry.effect_key, *(str(key) for keys in named if isinstance(keys, list) for key in keys)} - {""}
@@ -210,4 +217,5 @@ def _to_stored(row: Any) -> StoredEffect:
         not_before=row.not_before,
         lease_until=row.lease_until,
         settled_at=row.settled_at,
+        unremembered=row.unremembered,
     )

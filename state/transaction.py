@@ -30,8 +30,19 @@ from state import (
     sweeps,
     watermarks,
 )
+from state.history import unsettled
 from state.snapshots import Snapshots
-from state.types import Backfill, Baseline, Claim, Done, LedgerEntry, Outcome, SafetyStop, VanishedLink
+from state.types import (
+    Backfill,
+    Baseline,
+    Claim,
+    Done,
+    LedgerEntry,
+    Outcome,
+    SafetyStop,
+    StoredEffect,
+    VanishedLink,
+)
 
 
 class Transaction:
@@ -148,6 +159,11 @@ class Transaction:
             background=self._background,
             probe_from=self._catch_up.probe_from if self._catch_up else None,
         )
+
+    def unsettled(self, limit: int) -> tuple[StoredEffect, ...]:
+        """The effects that are not at rest, those of this transaction too, in order of birth."""
+        self._snapshots.flush()
+        return unsettled(self._connection, limit)
 
     def link(self, link: Link) -> bool:
         """Links the two unless they are linked already; says whether it did."""

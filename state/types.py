@@ -228,6 +228,8 @@ class StoredEffect:
     not_before: datetime | None
     lease_until: datetime | None
     settled_at: datetime | None
+    unremembered: bool = False
+    """Another life may have sent it, and this state does not remember."""
 
 
 @dataclass(frozen=True, slots=True)

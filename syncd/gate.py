@@ -107,10 +107,19 @@ class Gate:
             if look is None:  # hidden for a while, or gone: the sweep finds out, and ends the request then
                 tx.move_request(replace(request, reasons=("the domain order cannot be read",)))
                 return 0
-            self._observe(tx, look, sightings)
-            self._decide(tx, request, look, sightings)
+            self.answer(tx, request, look, sightings)
         sightings.tell(self._log)
         return len(sightings.born)
+
+    def answer(self, tx: Transaction, request: Request, look: Look, sightings: Sightings) -> None:
+        """Judges a request by what was just read, inside the caller's transaction."""
+        self._observe(tx, look, sightings)
+        self._decide(tx, request, look, sightings)
+
+    def look(self, tx: Transaction, request: Request) -> Callable[[], Look | None]:
+        """What has to be read for one request, by what the state knows; to be called behind the transaction."""
+        facts = _all_facts(tx, request)
+        return lambda: self._look(request, facts)
 
     def _look(self, request: Request, facts: list[Facts]) -> Look | None:
         try:

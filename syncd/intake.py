@@ -107,15 +107,7 @@ class Intake:
         mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
         try:
             with self._store.deciding() as tx:
-                _preload(tx, (*above, *page.records))
-                # Not `by_id`: another poller may have stored a newer version since we read these.
-                for record in (*above, *page.records):
-                    self._observer.observe(tx, record, sightings)
-                self._release(tx, page, sightings)
-                for bad in page.unreadable:
-                    tx.quarantine(
-                        bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body
-                    )
+                self.see(tx, page, above, sightings)
                 if mark is not None or over:
                     at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
                     passed = upper if over else None
@@ -131,6 +123,16 @@ class Intake:
         if over:
             self._finish(current)
         return not over
+
+    def see(self, tx: Transaction, page: Page, above: Sequence[Record], sightings: Sightings) -> None:
+        """Everything that a page shows, inside the caller's transaction; no watermark moves."""
+        _preload(tx, (*above, *page.records))
+        # Not `by_id`: another poller may have stored a newer version since we read these.
+        for record in (*above, *page.records):
+            self._observer.observe(tx, record, sightings)
+        self._release(tx, page, sightings)
+        for bad in page.unreadable:
+            tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
 
     def _stop_if_too_many(self, tx: Transaction, current: Pass, sightings: Sightings) -> None:
         """Takes the page back when the pass would write for too many orders, and every page after that."""

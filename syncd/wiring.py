@@ -53,6 +53,8 @@ class App:
     systems: Mapping[System, RemoteSystem]
     health: Health
     intake: Intake
+    safety: Safety
+    dispatch: Dispatch
     delivery: Delivery
     journals: Journals
     gate: Gate
@@ -94,13 +96,14 @@ def new_run() -> str:
     return uuid.uuid4().hex[:8]
 
 
-def build(config: Config, log: Log, *, run: str, owner_prefix: str) -> App:
-    """Raises `NotReady`, or a `StateError`; sends nothing yet."""
+def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: bool = False) -> App:
+    """Raises `NotReady`, or a `StateError`; sends nothing yet, and with `read_only` never anything but reads."""
     clock = SteadyClock(SystemClock().now)
     store = Store(config.state.connect_url(), clock.now, run)
     try:
         baseline = _baseline(store, config, log)
-        return _assemble(config, log, store, f"{owner_prefix}{run}", baseline, now=clock.now)
+        owner = f"{owner_prefix}{run}"
+        return _assemble(config, log, store, owner, baseline, now=clock.now, read_only=read_only)
     except BaseException:
         store.close()
         raise
@@ -119,9 +122,16 @@ def _baseline(store: Store, config: Config, log: Log) -> Baseline:
 
 
 def _assemble(
-    config: Config, log: Log, store: Store, owner: str, baseline: Baseline, *, now: Callable[[], datetime]
+    config: Config,
+    log: Log,
+    store: Store,
+    owner: str,
+    baseline: Baseline,
+    *,
+    now: Callable[[], datetime],
+    read_only: bool,
 ) -> App:
-    om, fsm = connect(config)
+    om, fsm = connect(config, read_only=read_only)
     policy = policy_of(config)
     figures = Figures(
         page_size={system: config.system(system).page_size for system in System},
@@ -201,15 +211,18 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     )
     journals = Journals(systems, store, observer, policy, log, page_size=figures.page_size, baseline=baseline)
     identities = Identities(store, systems, named or store.identities(), log)
+    dispatch = Dispatch(om, fsm, policy, health, log, tactic=_tactic(figures, store))
     return App(
         log=log,
         store=store,
         systems=systems,
         health=health,
         intake=intake,
+        safety=safety,
+        dispatch=dispatch,
         delivery=Delivery(
             store,
-            Dispatch(om, fsm, policy, health, log, tactic=_tactic(figures, store)),
+            dispatch,
             observer,
             policy,
             log,

@@ -24,7 +24,8 @@ VERBS = {
     },
     "Look": {
         "check": "check the config and everything that it names",
-        "status": "show what the state holds",
+        "status": "show how far everything is, what waits and why",
+        "plan": "show what the next cycle would write",
         "explain": "tell why something has happened to an order, or has not",
         "decide": "ask the decision tables about one record, and why",
         "config": "show the config in force, its schema, or an example",

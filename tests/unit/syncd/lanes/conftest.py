@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import Conflict, Missing, RemoteError
+from connectors.errors import Conflict, Missing, RemoteError, Unsafe
 from connectors.ports import (
     Cursor,
     JournalPage,
@@ -70,6 +70,7 @@ id = "router"
 when = { specification = "Managed Router" }
 create = [{ template = "Router Staging" }, { template = "Router Installation" }]
 """
+_WRITES = frozenset({"create_work_order", "cancel_work_order", "update", "write_note"})
 COLUMNS = frozenset({"specification", "action", "priority"})
 
 
@@ -120,6 +121,7 @@ class FakeSystem:
         self.unique_correlation = False
         self.index_lag_s = 0.0
         self.writes: list[str] = []
+        self.read_only = False
 
     def start(self) -> None: ...
 
@@ -373,9 +375,11 @@ class FakeSystem:
         self.edit(Kind.WORK_ORDER, id, state)
 
     def _maybe_fail(self, method: str, act: Callable[[], Any]) -> Any:
+        if self.read_only and method in _WRITES:
+            raise Unsafe(method)
         queue = self.faults.get(method, [])
         fault = queue.pop(0) if queue else None
-        if method in ("create_work_order", "cancel_work_order", "update", "write_note"):
+        if method in _WRITES:
             self.writes.append(method)
         if fault is None:
             return act()
@@ -472,7 +476,8 @@ class World:
         self.catch_up = CatchUp(
             self.store, self.systems, observer, log, monotonic=self.time.monotonic, journals=self.journals
         )
-        self.delivery = self.delivery_with(self.store, Inline())
+        self.inline = Inline()
+        self.delivery = self.delivery_with(self.store, self.inline)
         self.gate = Gate(
             self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
         )
