@@ -12,9 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.auth import Auth, Basic, OAuth
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
-from connectors.registry import ConnectionSettings, build_field_service, build_order_management
 from mappings.closure import ClosureSettings
 from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
@@ -23,7 +21,8 @@ from state.store import Baseline, Identity, StateError, Store, create_or_migrate
 from syncd.backfill import Backfill
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
-from syncd.config import Config, Secret, SystemSection
+from syncd.config import Config
+from syncd.connecting import connect
 from syncd.creates import Tactic
 from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
@@ -291,45 +290,6 @@ def _tactic(figures: Figures, store: Store) -> Tactic:
     if figures.creates == Tactic.BY_CORRELATION:
         return Tactic.BY_CORRELATION
     return {True: Tactic.OWN_ID, False: Tactic.BY_CORRELATION, None: Tactic.UNPROVEN}[store.own_ids_kept()]
-
-
-def connect(config: Config, *, read_only: bool = False) -> tuple[OrderManagement, FieldService]:
-    """The two connectors of a config; they send nothing yet, and with `read_only` never anything but reads."""
-    om = build_order_management(
-        config.profiles[System.ORDER_MANAGEMENT], _settings(config.order_management), read_only=read_only
-    )
-    fsm = build_field_service(
-        config.profiles[System.FIELD_SERVICE], _settings(config.field_service), read_only=read_only
-    )
-    return om, fsm
-
-
-def _settings(section: SystemSection) -> ConnectionSettings:
-    return ConnectionSettings(
-        id=section.id,
-        url=section.url,
-        auth=_auth(section),
-        timeout_s=section.timeout.total_seconds(),
-        deadline_s=section.deadline.total_seconds(),
-        ca_file=section.ca_file,
-    )
-
-
-def _auth(section: SystemSection) -> Auth:
-    """The config check has proven that what the way of authenticating needs is there."""
-    if section.auth == "basic":
-        return Basic(section.username or "", _reveal(section.password))
-    return OAuth(
-        section.client_id or "",
-        _reveal(section.client_secret),
-        grant=section.grant,
-        username=section.username or "",
-        password=_reveal(section.password),
-    )
-
-
-def _reveal(secret: Secret | None) -> str:
-    return "" if secret is None else secret.reveal()
 
 
 def policy_of(config: Config) -> Policy:

@@ -120,8 +120,8 @@ def _known(name: str, config: Config, store: Store, at: datetime | None) -> Expl
 def _unknown(explanation: Explanation, config_path: Path, store: Store) -> tuple[Explanation, int]:
     """Asks the remote systems, if we have what that needs; otherwise says what is missing."""
     from mappings.model import System
+    from syncd.connecting import connect
     from syncd.explain import look_up
-    from syncd.wiring import connect
 
     try:
         config = load(config_path)

@@ -44,8 +44,9 @@ def command(
     from state.store import StateError, Store
     from syncd import logs
     from syncd.clock import SystemClock
+    from syncd.connecting import connect
     from syncd.recreate import Unnamed, Wish, recreate
-    from syncd.wiring import connect, policy_of
+    from syncd.wiring import policy_of
 
     config = load(config_path)
     logs.configure(level=config.log.level, format=config.log.format)

@@ -56,7 +56,7 @@ def restore(file: Path, config_path: Path) -> int:
 def _begin_catch_up(config: Config) -> None:
     """What the life that was replaced had in flight may still be executed: nothing is looked for before that is over."""
     from state.store import LedgerEntry, Store
-    from syncd.wiring import connect
+    from syncd.connecting import connect
 
     remotes = connect(config)
     settle = max(remote.settle for remote in remotes)

@@ -1,0 +1,48 @@
+"""From a config to the two connectors. Called by `wiring` and by verbs that need no lanes; sends nothing."""
+
+from __future__ import annotations
+
+from connectors.auth import Auth, Basic, OAuth
+from connectors.ports import FieldService, OrderManagement
+from connectors.registry import ConnectionSettings, build_field_service, build_order_management
+from mappings.model import System
+from syncd.config import Config, Secret, SystemSection
+
+
+def connect(config: Config, *, read_only: bool = False) -> tuple[OrderManagement, FieldService]:
+    """The two connectors of a config; they send nothing yet, and with `read_only` never anything but reads."""
+    om = build_order_management(
+        config.profiles[System.ORDER_MANAGEMENT], _settings(config.order_management), read_only=read_only
+    )
+    fsm = build_field_service(
+        config.profiles[System.FIELD_SERVICE], _settings(config.field_service), read_only=read_only
+    )
+    return om, fsm
+
+
+def _settings(section: SystemSection) -> ConnectionSettings:
+    return ConnectionSettings(
+        id=section.id,
+        url=section.url,
+        auth=_auth(section),
+        timeout_s=section.timeout.total_seconds(),
+        deadline_s=section.deadline.total_seconds(),
+        ca_file=section.ca_file,
+    )
+
+
+def _auth(section: SystemSection) -> Auth:
+    """The config check has proven that what the way of authenticating needs is there."""
+    if section.auth == "basic":
+        return Basic(section.username or "", _reveal(section.password))
+    return OAuth(
+        section.client_id or "",
+        _reveal(section.client_secret),
+        grant=section.grant,
+        username=section.username or "",
+        password=_reveal(section.password),
+    )
+
+
+def _reveal(secret: Secret | None) -> str:
+    return "" if secret is None else secret.reveal()
