@@ -33,7 +33,9 @@ _ABOUT = (
 )
 
 
-def remember(connection: Connection, entries: Iterable[LedgerEntry], run: str, now: datetime) -> None:
+def remember(
+    connection: Connection, entries: Iterable[LedgerEntry], run: str, now: datetime, *, config: str = ""
+) -> None:
     rows = [
         {
             "at": entry.at or now,
@@ -44,6 +46,7 @@ def remember(connection: Connection, entries: Iterable[LedgerEntry], run: str, n
             "work_order": entry.work_order,
             "effect_key": entry.effect_key,
             "data": entry.data,
+            "config": entry.config or config,
         }
         for entry in entries
     ]
@@ -76,4 +79,5 @@ def _to_entry(row: Any) -> LedgerEntry:
         data=row.data,
         at=row.at,
         run=row.run,
+        config=row.config,
     )

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration."""
 
 metadata = MetaData()
@@ -320,6 +320,7 @@ ledger = Table(
     Column("work_order", Text, nullable=False),
     Column("effect_key", Text, nullable=False),
     Column("data", Json, nullable=False),
+    Column("config", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 for _about in ("subject", "order_id", "work_order"):

@@ -36,6 +36,7 @@ from state.migrations import check_revision, create_or_migrate
 from state.transaction import Transaction
 from state.types import (
     Backfill,
+    Backlog,
     Baseline,
     Canary,
     Claim,
@@ -68,6 +69,7 @@ from state.watermarks import initialise as begin_at
 
 __all__ = [
     "Backfill",
+    "Backlog",
     "Baseline",
     "Canary",
     "Claim",
@@ -106,7 +108,8 @@ _NO_SETTLE: Mapping[System, float] = MappingProxyType({})
 
 
 class Store:
-    """An open state. Safe to call from any thread. `now` is the clock, `run` names this process in the ledger.
+    """An open state. Safe to call from any thread. `now` is the clock, `run` names this process in the ledger, `config` the
+    configuration in force.
 
     On PostgreSQL several processes share the deadlines that are stored, so its own clock counts there instead of `now`;
     without `database_clock` it does not, for tests that move the time.
@@ -114,12 +117,19 @@ class Store:
     """
 
     def __init__(
-        self, url: str, now: Callable[[], datetime], run: str = "", *, database_clock: bool = True
+        self,
+        url: str,
+        now: Callable[[], datetime],
+        run: str = "",
+        *,
+        config: str = "",
+        database_clock: bool = True,
     ) -> None:
         self._database = Database(url)
         self._local_now = now
         self._database_clock = database_clock and self.is_shared
         self._run = run
+        self._config = config
         try:
             with self._database.reading() as connection:
                 check_revision(connection, self._database.name)
@@ -190,9 +200,16 @@ class Store:
     def deciding(self) -> Iterator[Transaction]:
         """A transaction that locks before it reads. Commits at the end of the block, or rolls back by an exception."""
         with self._database.deciding() as connection:
-            transaction = Transaction(connection, self._now(connection), self._run)
+            transaction = Transaction(connection, self._now(connection), self._run, self._config)
             yield transaction
             transaction.finish()
+
+    def use_config(self, config: str, swap: Callable[[], None]) -> None:
+        """From the next transaction on the ledger names this configuration. `swap` puts it in force while nobody decides, so
+        that no decision is half of the old one and half of the new."""
+        with self._database.deciding():
+            swap()
+            self._config = config
 
     def known(self, kind: Kind, ids: Iterable[str]) -> frozenset[str]:
         """Which of `ids` have a snapshot."""
@@ -262,6 +279,11 @@ class Store:
         """The figures of `syncd status`, all of one instant."""
         with self._database.reading() as connection:
             return summary.summary(connection)
+
+    def backlog(self) -> Backlog:
+        """What is not at rest in the outbox: a cheap question, for lines that are written often."""
+        with self._database.reading() as connection:
+            return summary.backlog(connection, self._now(connection))
 
     def ledger_of(self, id: str) -> tuple[LedgerEntry, ...]:
         """The history of a domain order, an order or a work order, oldest first."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Connection, Table, func, select
 
 from mappings.model import EffectStatus
 from state import outbox, quarantine, schema, watermarks
-from state.types import Summary
+from state.types import Backlog, Summary
 
 _O = schema.outbox
 OPEN = (EffectStatus.PENDING, EffectStatus.IN_FLIGHT, EffectStatus.IN_DOUBT, EffectStatus.PARKED)
@@ -44,6 +46,27 @@ def summary(connection: Connection) -> Summary:
         snapshots={row.kind: row.n for row in connection.execute(_SNAPSHOTS)},
         parked=outbox.parked(connection),
         oldest={(row.kind, row.status): row.born_at for row in connection.execute(_OLDEST_OPEN)},
+    )
+
+
+_BACKLOG = (
+    select(_O.c.status, func.count().label("n"), func.min(_O.c.born_at, type_=schema.Instant).label("oldest"))
+    .where(_O.c.status.in_(outbox.words(*OPEN)))
+    .group_by(_O.c.status)
+)
+
+
+def backlog(connection: Connection, now: datetime) -> Backlog:
+    """What is not at rest, by the partial index of open effects only."""
+    rows = {row.status: row for row in connection.execute(_BACKLOG)}
+    born = [row.oldest for status, row in rows.items() if status != EffectStatus.PARKED.value]
+    counts = {status: rows[status].n if status in rows else 0 for status in OPEN}
+    return Backlog(
+        pending=counts[EffectStatus.PENDING],
+        in_flight=counts[EffectStatus.IN_FLIGHT],
+        in_doubt=counts[EffectStatus.IN_DOUBT],
+        parked=counts[EffectStatus.PARKED],
+        oldest_s=max(0.0, (now - min(born)).total_seconds()) if born else 0.0,
     )
 
 

@@ -48,10 +48,11 @@ from state.types import (
 class Transaction:
     """Belongs to one thread, and ends with its `deciding` block."""
 
-    def __init__(self, connection: Connection, now: datetime, run: str) -> None:
+    def __init__(self, connection: Connection, now: datetime, run: str, config: str = "") -> None:
         self._connection = connection
         self._now = now
         self._run = run
+        self._config = config
         self._snapshots = Snapshots(connection, now)
         self._entries: list[LedgerEntry] = []
         self._baseline: Baseline | None = None
@@ -330,5 +331,5 @@ class Transaction:
     def finish(self) -> None:
         """Writes what was held back to be written at once. Called by the store, just before the commit."""
         self._snapshots.flush()
-        ledger.remember(self._connection, self._entries, self._run, self._now)
+        ledger.remember(self._connection, self._entries, self._run, self._now, config=self._config)
         self._entries.clear()

@@ -179,7 +179,7 @@ Outcome = Done | NotSent | InDoubt | Parked | Overtaken
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of history. `at` None and `run` "" are filled in by the state."""
+    """One line of history. `at` None, `run` "" and `config` "" (the hash in force) are filled in by the state."""
 
     event: str
     subject: str = ""
@@ -189,6 +189,23 @@ class LedgerEntry:
     data: Mapping[str, object] = field(default_factory=dict)
     at: datetime | None = None
     run: str = ""
+    config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The effects that are not at rest. `oldest_s`: how long the oldest of them has waited for its turn or an answer."""
+
+    pending: int
+    in_flight: int
+    in_doubt: int
+    parked: int
+    oldest_s: float
+
+    @property
+    def waiting(self) -> int:
+        """Those that go on without a person."""
+        return self.pending + self.in_flight + self.in_doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,42 @@
-"""From a config to the two connectors. Called by `wiring` and by verbs that need no lanes; sends nothing."""
+"""From a config to the two connectors: URLs, credentials, limits, and who hears of each request.
+
+Called by `wiring` and by commands that talk to a system without any lanes. Sends nothing.
+"""
 
 from __future__ import annotations
 
 from connectors.auth import Auth, Basic, OAuth
 from connectors.ports import FieldService, OrderManagement
 from connectors.registry import ConnectionSettings, build_field_service, build_order_management
+from connectors.retrying import Retries
 from mappings.model import System
 from syncd.config import Config, Secret, SystemSection
+from syncd.pulse import Pulse
 
 
-def connect(config: Config, *, read_only: bool = False) -> tuple[OrderManagement, FieldService]:
-    """The two connectors of a config; they send nothing yet, and with `read_only` never anything but reads."""
+def connect(
+    config: Config, pulse: Pulse | None = None, *, read_only: bool = False
+) -> tuple[OrderManagement, FieldService]:
+    """The two connectors of a config; they send nothing yet, and with `read_only` never anything but reads. `pulse` hears of
+    every request."""
+    pulse = pulse or Pulse()
+    retries = Retries(sleep=pulse.pause)
     om = build_order_management(
-        config.profiles[System.ORDER_MANAGEMENT], _settings(config.order_management), read_only=read_only
+        config.profiles[System.ORDER_MANAGEMENT],
+        _settings(config.order_management, retries),
+        on_request=pulse.seen,
+        read_only=read_only,
     )
     fsm = build_field_service(
-        config.profiles[System.FIELD_SERVICE], _settings(config.field_service), read_only=read_only
+        config.profiles[System.FIELD_SERVICE],
+        _settings(config.field_service, retries),
+        on_request=pulse.seen,
+        read_only=read_only,
     )
     return om, fsm
 
 
-def _settings(section: SystemSection) -> ConnectionSettings:
+def _settings(section: SystemSection, retries: Retries) -> ConnectionSettings:
     return ConnectionSettings(
         id=section.id,
         url=section.url,
@@ -28,6 +44,7 @@ def _settings(section: SystemSection) -> ConnectionSettings:
         timeout_s=section.timeout.total_seconds(),
         deadline_s=section.deadline.total_seconds(),
         ca_file=section.ca_file,
+        retries=retries,
     )
 
 

@@ -18,7 +18,7 @@ from mappings import decisions
 from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind, Reason
 from mappings.keys import request_name
-from mappings.model import Facts, System
+from mappings.model import Facts, Kind, System
 from mappings.standing import cancelled_by, title
 from mappings.targets import UNSENT
 from state.store import (
@@ -34,11 +34,14 @@ from state.store import (
     Store,
     Transaction,
 )
+from syncd import logs
 from syncd.dispatch import LANE, Dispatch
 from syncd.gate import request_settled
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.performed import RETRY_BASE_S, Performed
+from syncd.pulse import Pulse
+from syncd.timing import Spent, deciding
 
 _DONE_EVENTS = {
     EffectKind.CREATE_WORK_ORDER: "work_order.created",
@@ -70,6 +73,7 @@ class Drained:
     doubtful: int = 0
     parked: int = 0
     deferred: int = 0
+    spent: Spent = field(default_factory=Spent)
 
 
 class Delivery:
@@ -93,8 +97,10 @@ class Delivery:
         look_again_s: float = LOOK_AGAIN_S,
         wait: Wait = wait_for_workers,
         strangers: Callable[[], Collection[System]] = frozenset,
+        pulse: Pulse | None = None,
     ) -> None:
-        """`strangers` are systems that nothing may be sent to, because nobody has recognised them yet."""
+        """`strangers` are systems that nothing may be sent to, because nobody has recognised them yet. `pulse` hears what
+        the workers do."""
         self._store = store
         self._dispatch = dispatch
         self._observer = observer
@@ -110,6 +116,7 @@ class Delivery:
         self._look_again_s = look_again_s
         self._wait = wait
         self._strangers = strangers
+        self._pulse = pulse or Pulse(monotonic=monotonic)
         # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
         self._running: dict[Future[Performed], Claim] = {}
         self._began: dict[int, float] = {}
@@ -117,10 +124,14 @@ class Delivery:
         self._doubted: set[str] = set()
         """Effects whose doubt has been told, so that each is told once."""
 
-    def drain(self, stopping: Callable[[], bool]) -> Drained:
-        """Performs what is due until nothing is, or until `stopping`; what is in flight then is still settled."""
+    def drain(self, stopping: Callable[[], bool], turned: Callable[[], None] = lambda: None) -> Drained:
+        """Performs what is due until nothing is, or until `stopping`; what is in flight then is still settled.
+
+        `turned` is called once in every turn, at least once a second: a sign of life.
+        """
         drained = Drained()
         while True:
+            turned()
             free = self._slots - len(self._running)
             if free and not stopping():
                 self._begin(free)
@@ -146,8 +157,9 @@ class Delivery:
             self._running[self._executor.submit(self._perform, claim, may_send)] = claim
 
     def _perform(self, claim: Claim, may_send: Callable[[], bool]) -> Performed:
-        """On a worker: the claim, with the requests that it took."""
-        with recorded(request_name(claim.effect.key, claim.attempt)) as exchanges:
+        """On a worker: the claim, with the requests that it took. What is told there carries the claim's ids."""
+        name = request_name(claim.effect.key, claim.attempt)
+        with logs.bound(**_ids(claim)), self._pulse.busy(LANE), recorded(name) as exchanges:
             performed = self._dispatch.perform(claim, may_send)
         return replace(performed, exchanges=tuple(exchanges.sent))
 
@@ -193,7 +205,7 @@ class Delivery:
         """One transaction: the outcomes, and what they mean."""
         sightings = Sightings()
         settled: list[Performed] = []
-        with self._store.deciding() as tx:
+        with deciding(self._store, drained.spent, self._monotonic) as tx:
             for one in (self._overtaken(tx, one) for one in performed):
                 if not tx.settle(one.claim, _kept(one)):
                     sightings.add("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)
@@ -279,7 +291,7 @@ class Delivery:
 
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome
-        log = self._log.bind(key=effect.key, domain_order=effect.subject, attempt=one.claim.attempt)
+        log = self._log.bind(**_ids(one.claim))
         if not isinstance(outcome, InDoubt):
             self._doubted.discard(effect.key)
         if isinstance(outcome, Done):
@@ -300,6 +312,13 @@ class Delivery:
         else:
             drained.deferred += 1
             log.event("effect.deferred", reason=outcome.reason, retry_in_s=outcome.retry_in_s)
+
+
+def _ids(claim: Claim) -> dict[str, object]:
+    """The names under which a person finds what was done about an effect."""
+    effect = claim.effect
+    ids = {"key": effect.key, "domain_order": effect.subject, "attempt": claim.attempt}
+    return {**ids, "work_order": effect.target} if effect.target_kind is Kind.WORK_ORDER else ids
 
 
 def _void(work_order: str, facts: Facts, reason: str) -> Decision:

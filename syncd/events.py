@@ -11,86 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-IDS: Mapping[str, str] = MappingProxyType(
-    {
-        "run": "this process, from its start to its end",
-        "cycle": "one turn of one lane",
-        "lane": "intake, notes, delivery, sweep, or backfill and its name",
-        "feed": "what is polled: customer_order, order_line, domain_order, order_task, work_order, work_task, notes:SYSTEM",
-        "system": "order_management or field_service",
-        "order": "id of the customer order",
-        "domain_order": "id of the domain order or order task",
-        "work_order": "id of the work order",
-        "key": "effect key",
-        "attempt": "how often this effect has been tried, from 1",
-    }
-)
-"""Fields that any line may carry when it has them."""
-
-FIELDS: Mapping[str, str] = MappingProxyType(
-    {
-        "backlog": "effects still waiting in the outbox",
-        "because": "the rule and the change that intended it",
-        "capability": "what the server turned out not to do",
-        "catch_up": "true while the lanes catch up after a start",
-        "changed": "records whose content differed from the last seen version",
-        "config": "hash of the configuration in force",
-        "deferred": "effects put off to a later try",
-        "detail": "the failure's own text, bounded",
-        "doubtful": "effects whose outcome is unknown",
-        "effects": "effects intended or done, by kind",
-        "entity": "what is referenced: template, location, account, ...",
-        "error": "the kind of failure",
-        "expected": "what the state remembers",
-        "failures": "failed steps during the outage",
-        "fetched": "records read",
-        "field": "the field concerned",
-        "fields": "the fields concerned",
-        "file": "the file concerned",
-        "found": "what is there now",
-        "hidden": "rows that the server counted and did not show",
-        "id": "id of the record",
-        "kind": "the kind of record or effect",
-        "lease": "what only one daemon does at a time: feed:<feed>, gate",
-        "known": "how many orders are known and not ended",
-        "left": "records still to be read",
-        "left_s": "seconds that the rest takes at this rate",
-        "lag_s": "age of the watermark by the server's clock",
-        "logger": "name of the library's logger",
-        "match": "the property that is compared",
-        "message": "the text, as the library wrote it",
-        "ms": "duration in milliseconds",
-        "next": "what happens next, or what a person can do",
-        "number": "number of the record, as people see it",
-        "oldest_s": "age of the oldest effect waiting",
-        "origin": "created by a rule, or adopted from a person",
-        "outage_s": "how long the outage lasted",
-        "outcome": "how it ended: ok, or the kind of failure; for a stop: drained or cut short",
-        "pages": "pages read",
-        "parked": "effects that wait for a person",
-        "plan": "the planned work orders: rule and slot",
-        "probe_in_s": "seconds until a look at the remote system is believed",
-        "problems": "how many problems were found",
-        "rate": "records a second",
-        "reason": "why",
-        "retry_in_s": "seconds until the next try",
-        "rows": "how many rows",
-        "slots": "the work orders concerned: rule and slot",
-        "signal": "the signal that asked for the stop",
-        "subject": "id of the domain order or order task",
-        "table": "decision table",
-        "target": "id of the record written",
-        "template": "the template as the decision table names it",
-        "trace": "where it happened, innermost last",
-        "value": "the value concerned",
-        "version": "version of syncd",
-        "watermark_from": "watermark before the cycle",
-        "watermark_to": "watermark after the cycle",
-        "watermarks": "position of every feed after the cycle",
-        "workers": "worker threads",
-    }
-)
-"""Fields that events carry, one word per thing."""
+from syncd.event_fields import FIELDS, IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +34,26 @@ def _event(name: str, level: str, meaning: str, fields: str = "") -> Event:
 
 _LIFE = (
     _event("daemon.started", "info", "The daemon runs; its lanes begin.", "version config workers catch_up"),
+    _event(
+        "daemon.reported",
+        "info",
+        "How the daemon is, because SIGUSR1 asked.",
+        "config catch_up lags down backlog oldest_s doubtful parked stopped",
+    ),
+    _event(
+        "lane.hung",
+        "error",
+        "A lane has been at one step for longer than any step may take; the watchdog is not pinged any more.",
+        "oldest_s",
+    ),
     _event("daemon.stopping", "info", "A stop was asked for; what is in flight is finished.", "signal"),
     _event("daemon.stopped", "info", "The daemon has ended in order.", "outcome ms backlog"),
     _event(
         "cycle.finished",
         "info",
         "One turn of one lane, also when it failed: the canonical line.",
-        "outcome ms pages fetched changed hidden effects doubtful parked deferred watermark_from watermark_to watermarks"
-        " lag_s backlog oldest_s catch_up error detail",
+        "outcome ms fetch_ms decide_ms commit_ms pages fetched changed hidden effects doubtful parked deferred requests"
+        " retries bytes watermark_from watermark_to lag_s backlog oldest_s catch_up quiet",
     ),
     _event("backfill.advanced", "info", "How far a backfill is.", "fetched left effects rate left_s"),
     _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
@@ -138,7 +71,16 @@ _LIFE = (
         "ms effects",
     ),
     _event(
-        "config.rejected", "error", "The configuration has problems; it is not used.", "file problems next"
+        "config.reloaded",
+        "info",
+        "The configuration was read again and is in force, but for the keys that need a restart.",
+        "config config_from fields restart",
+    ),
+    _event(
+        "config.rejected",
+        "error",
+        "The configuration has problems; it is not used. After a reload the old one stays in force (`config`).",
+        "file problems reason config next",
     ),
 )
 

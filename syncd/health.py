@@ -49,7 +49,11 @@ class Health:
     """
 
     def __init__(
-        self, log: Log, monotonic: Callable[[], float], *, longest_pause_s: float = LONGEST_PAUSE_S
+        self,
+        log: Log,
+        monotonic: Callable[[], float],
+        *,
+        longest_pause_s: Callable[[], float] = lambda: LONGEST_PAUSE_S,
     ) -> None:
         self._log = log
         self._monotonic = monotonic
@@ -126,8 +130,8 @@ class Health:
     def _pause_after(self, error: RemoteError, pauses: int) -> float:
         # A 403 may concern one record only; anything else of this kind waits for a person.
         if isinstance(error, Misconfigured) and error.status != _FORBIDDEN:
-            return self._longest_pause_s
-        pause = min(self._longest_pause_s, FIRST_PAUSE_S * 2.0 ** min(pauses, 20))
+            return self._longest_pause_s()
+        pause = min(self._longest_pause_s(), FIRST_PAUSE_S * 2.0 ** min(pauses, 20))
         if isinstance(error, Busy) and error.retry_after is not None:
             return max(pause, error.retry_after)
         return pause

@@ -7,8 +7,9 @@ The theory of the watermark is in docs/architecture.md ("Feeds").
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ from state.store import Store, Transaction
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import Leave, RolledBack, Safety, Tally
+from syncd.timing import Spent, deciding
 
 FEEDS: Mapping[System, tuple[Kind, ...]] = {
     System.ORDER_MANAGEMENT: (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK),
@@ -47,6 +49,11 @@ class Pass:
     sightings: Sightings = field(default_factory=Sightings)
     leave: Leave = field(default_factory=Leave)
     tally: Tally = field(default_factory=Tally)
+    spent: Spent = field(default_factory=Spent)
+    kinds: Counter[str] = field(default_factory=Counter)
+    """The effects that it intended, by kind."""
+    over: bool = False
+    """It came to the end of its feed."""
     stopped: bool = False
     """It would write for too many orders: nothing more is stored, the rest is only counted."""
 
@@ -62,8 +69,9 @@ class Intake:
         log: Log,
         *,
         page_size: Mapping[System, int],
-        links: LinkSettings,
+        links: Callable[[], LinkSettings],
         safety: Safety | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._systems = systems
         self._safety = safety
@@ -72,6 +80,7 @@ class Intake:
         self._log = log
         self._page_size = page_size
         self._links = links
+        self._monotonic = monotonic
         # A record in quarantine without a body was readable: a rule failed on it, and only a change or a person helps.
         self._garbled = {(one.kind, one.id or one.body) for one in store.quarantined() if one.body}
         self._hidden: dict[Kind, int] = {}
@@ -106,7 +115,7 @@ class Intake:
         sightings = Sightings()
         mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
         try:
-            with self._store.deciding() as tx:
+            with deciding(self._store, current.spent, self._monotonic) as tx:
                 self.see(tx, page, above, sightings)
                 if mark is not None or over:
                     at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
@@ -172,6 +181,7 @@ class Intake:
         total = current.sightings
         total.changed += sightings.changed
         total.born += sightings.born
+        current.kinds.update(effect.kind.value for effect in sightings.intended)
         sightings.tell(self._log)
         self._garbled -= {(record.kind, record.id) for record in page.records}
         # Rows near the watermark are read again by each pass: what is wrong with them is told once.
@@ -184,6 +194,7 @@ class Intake:
                 )
 
     def _finish(self, current: Pass) -> None:
+        current.over = True
         if self._safety is not None and current.stopped:
             self._safety.stop(current.kind.value, current.tally)
         elif self._safety is not None:
@@ -224,8 +235,8 @@ class Intake:
         for record in records:
             for kind, id in record.parents().values():
                 wanted[kind].add(id)
-            if record.kind is Kind.WORK_ORDER and merged_into(record, self._links):
-                wanted[Kind.WORK_ORDER].add(merged_into(record, self._links))
+            if record.kind is Kind.WORK_ORDER and merged_into(record, self._links()):
+                wanted[Kind.WORK_ORDER].add(merged_into(record, self._links()))
             for id in self._claimed(record):
                 for kind in SUBJECT_KINDS:
                     wanted[kind].add(id)
@@ -233,7 +244,7 @@ class Intake:
 
     def _claimed(self, record: Record) -> set[str]:
         """The subjects that a work order names by id, unless we know them. Their kinds are not told: each is looked for."""
-        named = claims(record, self._links) if record.kind is Kind.WORK_ORDER else ()
+        named = claims(record, self._links()) if record.kind is Kind.WORK_ORDER else ()
         return {
             claim.value
             for claim in named

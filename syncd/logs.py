@@ -14,7 +14,9 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
 
 import structlog
@@ -59,6 +61,7 @@ class _Output:
 
 
 _output: _Output | None = None
+_bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingProxyType({}))
 _sinks: list[list[dict[str, Any]]] = []
 _lock = threading.Lock()
 
@@ -100,6 +103,16 @@ def configure(
 
 
 @contextmanager
+def bound(**ids: object) -> Iterator[None]:
+    """While the block runs, every line of this thread carries these ids, whoever writes it."""
+    token = _bound.set({**_bound.get(), **ids})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+@contextmanager
 def captured() -> Iterator[list[dict[str, Any]]]:
     """Collects events as dictionaries while the block runs, whatever the level: for tests."""
     sink: list[dict[str, Any]] = []
@@ -113,7 +126,7 @@ def captured() -> Iterator[list[dict[str, Any]]]:
 
 
 def _write(level: str, name: str, fields: EventDict) -> None:
-    clean = {key: value for key, value in fields.items() if key not in _RESERVED}
+    clean = {key: value for key, value in {**_bound.get(), **fields}.items() if key not in _RESERVED}
     for sink in _sinks:
         sink.append({"event": name, "level": level, **clean})
     if _output is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
@@ -58,6 +59,15 @@ class Tally:
         return len(set().union(*self.orders.values()))
 
 
+class Limits(NamedTuple):
+    """Up to how many orders a pass may write for."""
+
+    share: float
+    """Of the known open orders."""
+    floor: int
+    """So many may always pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leave:
     """Whether a lane may work: not while it waits for a person, and only up to `allowed` once one has spoken."""
@@ -67,16 +77,15 @@ class Leave:
 
 
 class Safety:
-    """Watches over the lanes. `share` is that of the known open orders, `floor` a number of orders that may always pass."""
+    """Watches over the lanes. `limits` is asked each time, so that a reload takes effect."""
 
     def __init__(
-        self, store: Store, policy: Callable[[], Policy], log: Log, *, share: float, floor: int
+        self, store: Store, policy: Callable[[], Policy], log: Log, *, limits: Callable[[], Limits]
     ) -> None:
         self._store = store
         self._policy = policy
         self._log = log
-        self._share = share
-        self._floor = floor
+        self._limits = limits
 
     def leave(self, lane: str) -> Leave:
         """Asked when a pass or sweep begins."""
@@ -92,12 +101,13 @@ class Safety:
 
     def exceeds(self, tx: Transaction, tally: Tally, leave: Leave) -> bool:
         """Whether what was counted so far goes too far."""
-        if tally.total() <= self._floor:
+        share, floor = self._limits()
+        if tally.total() <= floor:
             return False
         if leave.allowed is not None:
             allowed = leave.allowed
-            return any(count > allowed.get(what, 0) + self._floor for what, count in tally.counts().items())
-        return tally.total() > self._share * self._known(tx)
+            return any(count > allowed.get(what, 0) + floor for what, count in tally.counts().items())
+        return tally.total() > share * self._known(tx)
 
     def stop(self, lane: str, tally: Tally) -> None:
         """Everything was counted: the lane waits for a person."""

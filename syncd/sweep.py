@@ -72,7 +72,7 @@ class Sweep:
         policy: Callable[[], Policy],
         log: Log,
         page_size: Mapping[System, int],
-        cancel_duplicates: bool = False,
+        cancel_duplicates: Callable[[], bool] = lambda: False,
     ) -> None:
         self._systems = systems
         self._store = store
@@ -302,7 +302,7 @@ class Sweep:
                     tx,
                     facts,
                     sightings,
-                    lambda facts: duplicates(twins, facts, self._policy(), cancel=self._cancel_duplicates),
+                    lambda facts: duplicates(twins, facts, self._policy(), cancel=self._cancel_duplicates()),
                 )
                 for effect in sightings.intended[before:]:
                     sightings.add(

@@ -6,13 +6,13 @@ Called by `daemon` on its schedule and by `syncd sweep`; the sweep itself is in 
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from connectors.errors import Misconfigured, RemoteError
 from state.store import StateLocked
+from syncd.cycles import Turn
 from syncd.identity import NEXT, IdentityChanged, strange
 from syncd.sweep_findings import Swept
 from syncd.wiring import App, new_run
@@ -30,9 +30,9 @@ def first_sweep(app: App, now: datetime) -> datetime:
         last = history.last_sweep()
         baseline = history.baseline()
     began = last.finished_at if last is not None else baseline.created_at if baseline is not None else None
-    due = (began or now) + timedelta(seconds=app.sweep_every_s)
-    soonest = now + timedelta(seconds=min(AFTER_START_S, app.sweep_every_s))
-    latest = now + timedelta(seconds=app.sweep_every_s)  # whatever a clock that was set says
+    due = (began or now) + timedelta(seconds=app.figures().sweep_every_s)
+    soonest = now + timedelta(seconds=min(AFTER_START_S, app.figures().sweep_every_s))
+    latest = now + timedelta(seconds=app.figures().sweep_every_s)  # whatever a clock that was set says
     return min(max(due, soonest), latest)
 
 
@@ -40,20 +40,26 @@ def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
     """One sweep of the daemon, if it may run now; how many effects it came to."""
     if stopping() or app.health.pausing() or app.sweep.paused() or app.catch_up.lasts():
         return 0
-    started = time.monotonic()
-    try:
-        swept = run_alone(app, stopping)
-    except StateLocked:
-        return 0  # somebody else sweeps
-    except Misconfigured as error:
-        app.log.event("sweep.failed", error=type(error).__name__, detail=str(error))
-        return 0
-    except RemoteError as error:
-        # Not told to `health`: the feeds look much more often, and an outage of which only the sweep knows would keep it
-        # from ever finding out that it is over.
-        tell(app, Swept(), started, type(error).__name__)
-        return 0
-    tell(app, swept, started, _outcome(swept))
+    swept = Swept()
+
+    def stops() -> bool:
+        app.pulse.beat()  # asked before each step, of which some talk to nobody
+        return stopping()
+
+    with app.cycles.turn(LANE) as turn:
+        turn.news = True
+        try:
+            swept = run_alone(app, stops)
+            turn.outcome = _outcome(swept)
+        except StateLocked:
+            turn.news = False  # somebody else sweeps
+        except RemoteError as error:
+            # Not told to `health`: the feeds look much more often, and an outage of which only the sweep knows would keep
+            # it from ever finding out that it is over.
+            turn.outcome = type(error).__name__
+            if isinstance(error, Misconfigured):
+                app.log.event("sweep.failed", error=turn.outcome, detail=str(error))
+        _account(turn, swept)
     return swept.born
 
 
@@ -87,13 +93,9 @@ def _outcome(swept: Swept) -> str:
     return "ok" if swept.complete else "cut short"
 
 
-def tell(app: App, swept: Swept, started: float, outcome: str) -> None:
-    """The canonical line of a sweep: each tells one, there are few."""
-    app.log.event(
-        "cycle.finished",
-        lane=LANE,
-        outcome=outcome,
-        ms=round((time.monotonic() - started) * 1000),
+def _account(turn: Turn, swept: Swept) -> None:
+    """What the canonical line of a sweep says: each tells one, there are few."""
+    turn.fields.update(
         pages=swept.stretches,
         fetched=swept.read,
         hidden=swept.hidden,

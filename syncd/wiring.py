@@ -24,8 +24,10 @@ from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config
 from syncd.connecting import connect
 from syncd.creates import Tactic
+from syncd.cycles import Cycles
 from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
+from syncd.figures import Figures, Live, PageSizes
 from syncd.gate import Gate
 from syncd.health import Health
 from syncd.identity import Identities, check_id
@@ -33,10 +35,14 @@ from syncd.intake import FEEDS, Intake
 from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.observe import Observer
-from syncd.safety import Safety
+from syncd.pulse import Pulse
+from syncd.safety import Limits, Safety
 from syncd.sweep import Sweep
 from syncd.turns import Turns
 from syncd.vitals import Vitals
+
+STEP_SPARE_S = 60.0
+"""What a step of a lane may take beyond two whole exchanges: transactions, and waiting for those of others."""
 
 
 class NotReady(StateError):
@@ -59,16 +65,17 @@ class App:
     gate: Gate
     turns: Turns
     sweep: Sweep
-    sweep_every_s: float
     backfill: Backfill
     identities: Identities
     catch_up: CatchUp
     vitals: Vitals
     executor: Executor
-    workers: int
-    drain_timeout_s: float
-    poll_interval_s: Mapping[System, float]
-    config_hash: str
+    pulse: Pulse
+    cycles: Cycles
+    figures: Callable[[], Figures]
+    """The numbers in force; a reload may change them."""
+    live: Live | None = None
+    """Where a reload puts what it read; None where nothing is reloaded."""
 
     def recover(self) -> int:
         """At the start of a daemon: the catch-up begins, and what one that died had in flight is taken over; the run lock
@@ -98,7 +105,7 @@ def new_run() -> str:
 def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: bool = False) -> App:
     """Raises `NotReady`, or a `StateError`; sends nothing yet, and with `read_only` never anything but reads."""
     clock = SteadyClock(SystemClock().now)
-    store = Store(config.state.connect_url(), clock.now, run)
+    store = Store(config.state.connect_url(), clock.now, run, config=config.hash)
     try:
         baseline = _baseline(store, config, log)
         owner = f"{owner_prefix}{run}"
@@ -130,9 +137,32 @@ def _assemble(
     now: Callable[[], datetime],
     read_only: bool,
 ) -> App:
-    om, fsm = connect(config, read_only=read_only)
-    policy = policy_of(config)
-    figures = Figures(
+    pulse = Pulse(lambda: live.figures().step_limit_s)
+    om, fsm = connect(config, pulse, read_only=read_only)
+    live = Live(policy_of(config), figures_of(config))
+    executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")
+    app = assemble(
+        om,
+        fsm,
+        store,
+        live.policy,
+        live.figures,
+        executor,
+        log=log,
+        owner=owner,
+        baseline=baseline.at,
+        named=identities_of(config),
+        now=now,
+        pulse=pulse,
+    )
+    app.live = live
+    return app
+
+
+def figures_of(config: Config) -> Figures:
+    """The numbers of a config."""
+    deadline = max(config.system(system).deadline.total_seconds() for system in System)
+    return Figures(
         page_size={system: config.system(system).page_size for system in System},
         poll_interval_s={s: config.system(s).poll_interval.total_seconds() for s in System},
         workers=config.daemon.workers,
@@ -145,40 +175,8 @@ def _assemble(
         safety_floor=config.settings.safety.floor,
         config_hash=config.hash,
         creates=config.profiles[System.FIELD_SERVICE].creates,
+        step_limit_s=2 * deadline + STEP_SPARE_S,
     )
-    executor = ThreadPoolExecutor(figures.workers, thread_name_prefix="worker")
-    return assemble(
-        om,
-        fsm,
-        store,
-        lambda: policy,
-        figures,
-        executor,
-        log=log,
-        owner=owner,
-        baseline=baseline.at,
-        named=identities_of(config),
-        now=now,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The numbers of a config that the lanes run by."""
-
-    page_size: Mapping[System, int]
-    poll_interval_s: Mapping[System, float]
-    workers: int
-    lease_s: float
-    drain_timeout_s: float
-    longest_pause_s: float
-    sweep_every_s: float = 3600.0
-    cancel_duplicates: bool = False
-    safety_share: float = 0.2
-    safety_floor: int = 50
-    config_hash: str = ""
-    creates: str = "own_id"
-    """Of the profile of field service."""
 
 
 def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in which it is built
@@ -186,7 +184,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     fsm: FieldService,
     store: Store,
     policy: Callable[[], Policy],
-    figures: Figures,
+    figures: Callable[[], Figures],
     executor: Executor,
     *,
     log: Log,
@@ -196,21 +194,33 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     now: Callable[[], datetime],
     monotonic: Callable[[], float] = time.monotonic,
     wait: Wait = wait_for_workers,
+    pulse: Pulse | None = None,
 ) -> App:
     """The lanes on whatever systems, store, workers and clock they are given. Starts and sends nothing.
 
     `named` are the instances that the config names; without it they are those that the state knows.
     """
     systems: dict[System, RemoteSystem] = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
-    health = Health(log, monotonic, longest_pause_s=figures.longest_pause_s)
+    at_start = figures()
+    pulse = pulse or Pulse(lambda: figures().step_limit_s, monotonic)
+    health = Health(log, monotonic, longest_pause_s=lambda: figures().longest_pause_s)
     observer = Observer(policy, baseline)
-    safety = Safety(store, policy, log, share=figures.safety_share, floor=figures.safety_floor)
+    safety = Safety(store, policy, log, limits=lambda: Limits(figures().safety_share, figures().safety_floor))
     intake = Intake(
-        systems, store, observer, log, page_size=figures.page_size, links=policy().links, safety=safety
+        systems,
+        store,
+        observer,
+        log,
+        page_size=PageSizes(figures),
+        links=lambda: policy().links,
+        safety=safety,
+        monotonic=monotonic,
     )
-    journals = Journals(systems, store, observer, policy, log, page_size=figures.page_size, baseline=baseline)
+    journals = Journals(
+        systems, store, observer, policy, log, page_size=PageSizes(figures), baseline=baseline
+    )
     identities = Identities(store, systems, named or store.identities(), log)
-    dispatch = Dispatch(om, fsm, policy, health, log, tactic=_tactic(figures, store))
+    dispatch = Dispatch(om, fsm, policy, health, log, tactic=_tactic(at_start, store))
     return App(
         log=log,
         store=store,
@@ -228,19 +238,20 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             executor=executor,
             now=now,
             owner=owner,
-            slots=figures.workers,
-            lease_s=figures.lease_s,
+            slots=at_start.workers,
+            lease_s=at_start.lease_s,
             settle_s={system: remote.settle.total_seconds() for system, remote in systems.items()},
             monotonic=monotonic,
             wait=wait,
             strangers=identities.strangers,
+            pulse=pulse,
         ),
         journals=journals,
         gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
         turns=Turns(
             store,
             owner,
-            figures.lease_s,
+            at_start.lease_s,
             log,
             shared=store.is_shared and owner.startswith(DAEMON_OWNER),
         ),
@@ -255,10 +266,9 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             safety=safety,
             policy=policy,
             log=log,
-            page_size=figures.page_size,
-            cancel_duplicates=figures.cancel_duplicates,
+            page_size=PageSizes(figures),
+            cancel_duplicates=lambda: figures().cancel_duplicates,
         ),
-        sweep_every_s=figures.sweep_every_s,
         backfill=Backfill(
             om,
             fsm,
@@ -268,13 +278,12 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             safety=safety,
             policy=policy,
             log=log,
-            page_size=figures.page_size[System.ORDER_MANAGEMENT],
+            page_size=at_start.page_size[System.ORDER_MANAGEMENT],
         ),
         executor=executor,
-        workers=figures.workers,
-        drain_timeout_s=figures.drain_timeout_s,
-        poll_interval_s=figures.poll_interval_s,
-        config_hash=figures.config_hash,
+        pulse=pulse,
+        cycles=Cycles(log, store, pulse, monotonic),
+        figures=figures,
     )
 
 

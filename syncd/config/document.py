@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from mappings.model import Kind
 from syncd import exits
 from syncd.config.explain import keys_at, sample
+from syncd.config.live import is_live
 from syncd.config.load import Config
 from syncd.config.sections import DEFAULT_FIELDS, FieldSource, LifecycleSection, Section, Settings
 from syncd.config.toml_text import toml, toml_key
@@ -159,6 +160,8 @@ _PAGE_HEAD = """\
     - **Columns** (in `from`, in placeholders, in decision tables) are the logical fields of the profile: those of the
       domain order or order task itself, and behind `order.`, `line.`, `domain_order.` and `parent.` those of the records
       above it; `id`, `number`, `state` and `state_label` everywhere.
+    - **A reload** (SIGHUP, `systemctl reload syncd`) puts everything in force at once that is not marked *(restart)*, decision
+      tables too; it never changes `id`, `url`, the state's `url` or a profile.
     """
 
 
@@ -166,7 +169,9 @@ def _page_section(title: str, about: str, path: tuple[str, ...]) -> str:
     lines = [f"## [{title}]", "", " ".join(about.split()), ""]
     lines += ["| key | default | meaning |", "|---|---|---|"]
     for key, field in keys_at(path).items():
-        lines.append(f"| `{key}` | {_page_default(field)} | {(field.description or '').replace('|', '/')} |")
+        meaning = (field.description or "").replace("|", "/")
+        restart = "" if is_live(path[0], key) else " *(restart)*"
+        lines.append(f"| `{key}` | {_page_default(field)} | {meaning}{restart} |")
     return "\n".join([*lines, ""])
 
 

@@ -57,6 +57,8 @@ class Config:
     field_map: FieldMap
     lifecycles: Mapping[Kind, Lifecycle]
     warnings: tuple[str, ...]
+    texts: tuple[str, ...]
+    """Those of the tables."""
     hash: str
 
     def system(self, system: System) -> SystemSection:
@@ -152,7 +154,7 @@ def _config(path: Path, settings: Settings, named: Named) -> Config:
         System.ORDER_MANAGEMENT: settings.order_management,
         System.FIELD_SERVICE: settings.field_service,
     }
-    return Config(
+    config = Config(
         path=path,
         settings=settings,
         profiles={system: _adjusted(profile, sections[system]) for system, profile in named.profiles.items()},
@@ -162,18 +164,21 @@ def _config(path: Path, settings: Settings, named: Named) -> Config:
         ),
         lifecycles=_lifecycles(settings.rules),
         warnings=tuple(_warnings(named)),
-        hash=config_hash(settings, named),
+        texts=tuple(named.texts),
+        hash="",
     )
+    return rehashed(config)
 
 
-def config_hash(settings: Settings, named: Named) -> str:
-    """Twelve hex digits over everything that decides: sections (secrets by their source), tables, profiles."""
+def rehashed(config: Config) -> Config:
+    """With its hash: twelve hex digits over everything that decides: sections (secrets by their source), tables, profiles."""
     content = [
-        settings.model_dump(mode="json", by_alias=True),
-        named.texts,
-        [repr(named.profiles[system]) for system in System],
+        config.settings.model_dump(mode="json", by_alias=True),
+        config.texts,
+        [repr(config.profiles[system]) for system in System],
     ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return replace(config, hash=digest[:12])
 
 
 def _adjusted(profile: Profile, section: SystemSection) -> Profile:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
@@ -243,12 +243,20 @@ def site_of() -> Callable[..., Iterator[Site]]:
 
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., Site]]:
-    """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox, more=config)`."""
+    """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox, more=config, environ=...)`."""
     grounds: list[Playground] = []
 
-    def make(folder: Path, keys: Mapping[str, str], *options: str, more: str = "") -> Site:
+    def make(
+        folder: Path,
+        keys: Mapping[str, str],
+        *options: str,
+        more: str = "",
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> Site:
         ground = impatient(folder, keys)
         ground.more += more
+        for name, value in environ.items():
+            ground.set(name, value)
         grounds.append(ground)
         return Site(ground, *options)
 

@@ -18,10 +18,11 @@ from syncd import logs
 from syncd.backfill import Wish
 from syncd.catch_up import ORDER
 from syncd.clock import SteadyClock
-from syncd.daemon import answer_requests, once_with, take_in, tell_drained
+from syncd.figures import Figures
 from syncd.intake import FEEDS
+from syncd.lanes import answer_requests, deliver, once_with, take_in
 from syncd.sweeping import first_sweep, sweep_up
-from syncd.wiring import App, Figures, assemble
+from syncd.wiring import App, assemble
 from tests.simulation.engine import START, Died, Group, Hub, Workers
 from tests.simulation.faults import Faults
 from tests.simulation.memory import Memory
@@ -118,7 +119,7 @@ class Life:
             self.ports[System.FIELD_SERVICE],  # type: ignore[arg-type] - as above
             self.memory,  # type: ignore[arg-type] - stands for a store
             lambda: machine.policy,
-            figures,
+            lambda: figures,
             self.workers,
             log=logs.get(),
             owner=f"{prefix}{self.name}",
@@ -221,7 +222,7 @@ class Life:
 
     def _deliver(self) -> None:
         while not self.stopping:
-            self._safely("delivery", lambda: tell_drained(self.app, self.app.delivery.drain(lambda: False)))
+            self._safely("delivery", lambda: deliver(self.app, lambda: False))
             self.machine.hub.wait(lambda: self._woken, self._idle(), self._waiting.append)
             self._woken = False
 

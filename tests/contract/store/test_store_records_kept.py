@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from mappings.model import Kind, System
 from state.store import LedgerEntry, Parked, ParkedEffect
 
@@ -72,6 +74,28 @@ class TestLedger:
         assert [entry.event for entry in store.ledger_of("o1")] == ["order.seen", "work_order.created"]
         assert store.ledger_of("d1")[1] == entries[2]
         assert store.ledger_of("") == ()
+
+    def test_each_entry_names_the_configuration_that_it_was_decided_by(self, store):
+        def remember(event):
+            with store.deciding() as transaction:
+                transaction.remember(LedgerEntry(event, "d1"))
+
+        remember("seen")
+        swapped = []
+        store.use_config("2f4a", lambda: swapped.append(True))
+        remember("decided")
+        assert swapped
+        assert [(e.event, e.config) for e in store.ledger_of("d1")] == [("seen", ""), ("decided", "2f4a")]
+
+    def test_a_configuration_that_cannot_be_put_in_force_leaves_the_old_one(self, store):
+        def fails():
+            raise RuntimeError("a defect")
+
+        with pytest.raises(RuntimeError):
+            store.use_config("2f4a", fails)
+        with store.deciding() as transaction:
+            transaction.remember(LedgerEntry("seen", "d1"))
+        assert store.ledger_of("d1")[0].config == ""
 
 
 class TestSummary:

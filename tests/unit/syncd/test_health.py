@@ -30,7 +30,7 @@ def time() -> Time:
 
 @pytest.fixture
 def health(time: Time) -> Health:
-    return Health(logs.get(), time, longest_pause_s=60)
+    return Health(logs.get(), time, longest_pause_s=lambda: 60)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_what_is_assembled_fits_the_config_and_closes(config, begin):
     begin()
     app = assembled(config)
     try:
-        assert app.workers == config.daemon.workers
+        assert app.figures().workers == config.daemon.workers
         assert set(app.systems) == set(System)
         assert app.systems[System.FIELD_SERVICE].id == "fsm-test"
         assert app.recover() == 0

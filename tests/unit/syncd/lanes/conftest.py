@@ -42,7 +42,7 @@ from syncd.identity import Identities
 from syncd.intake import FEEDS, Intake, Pass
 from syncd.journals import JournalPass, Journals
 from syncd.observe import Observer
-from syncd.safety import Safety
+from syncd.safety import Limits, Safety
 from syncd.sweep import Sweep
 from syncd.sweep_findings import Swept
 
@@ -442,14 +442,16 @@ class World:
         self.health = Health(log, self.time.monotonic)
         self.observer = observer
         self.dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
-        self.safety = Safety(self.store, lambda: self.policy, log, share=self.share, floor=self.floor)
+        self.safety = Safety(
+            self.store, lambda: self.policy, log, limits=lambda: Limits(self.share, self.floor)
+        )
         self.intake = Intake(
             self.systems,
             self.store,
             observer,
             log,
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
-            links=self.policy.links,
+            links=lambda: self.policy.links,
             safety=self.safety,
         )
         self.sweep = Sweep(
@@ -461,7 +463,7 @@ class World:
             policy=lambda: self.policy,
             log=log,
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
-            cancel_duplicates=self.cancel_duplicates,
+            cancel_duplicates=lambda: self.cancel_duplicates,
         )
         self.journals = Journals(
             self.systems,

@@ -16,7 +16,12 @@ from types import SimpleNamespace
 from mappings.model import System
 from syncd import logs
 from syncd.daemon import Daemon
+from syncd.cycles import Cycles
 from syncd.delivery import Drained
+from syncd.figures import Figures
+from syncd.intake import Pass
+from syncd.pulse import Pulse
+from state.store import Backlog
 
 logs.configure(format="json")
 case, never = sys.argv[1], threading.Event()
@@ -29,10 +34,9 @@ def feed(kind):
         say("ready")
     if case in ("feed hangs", "long pass"):
         never.wait()
-    return SimpleNamespace(kind=kind, pages=0, fetched=0, hidden=0, watermark_to=None,
-                           sightings=SimpleNamespace(born=[], changed=0))
+    return Pass(kind, None)
 
-def drain(stopping):
+def drain(stopping, turned):
     if case == "delivery hangs":
         say("ready")
         never.wait()
@@ -58,13 +62,15 @@ tries = []
 
 @contextmanager
 def history():
-    yield SimpleNamespace(last_sweep=lambda: None, baseline=lambda: None)
+    yield SimpleNamespace(last_sweep=lambda: None, baseline=lambda: None, stops=tuple)
 
+store = SimpleNamespace(history=history, backlog=lambda: Backlog(0, 0, 0, 0, 0.0))
 app = SimpleNamespace(
-    sweep_every_s=3600, store=SimpleNamespace(history=history),
-    log=logs.get(), recover=lambda: 0, config_hash="x", workers=1, drain_timeout_s=0.5,
-    poll_interval_s={system: 0.05 for system in System},
-    health=SimpleNamespace(pause_s=lambda *_: 0, worked=lambda *_: None),
+    store=store, pulse=Pulse(), cycles=Cycles(logs.get(), store, Pulse()),
+    log=logs.get(), recover=lambda: 0, vitals=SimpleNamespace(keep=lambda: None),
+    figures=lambda: Figures(page_size={}, poll_interval_s={system: 0.05 for system in System}, workers=1, lease_s=60,
+                            drain_timeout_s=0.5, longest_pause_s=60, sweep_every_s=3600),
+    health=SimpleNamespace(pause_s=lambda *_: 0, worked=lambda *_: None, down=dict),
     intake=SimpleNamespace(begin=feed, take_page=lambda current: False),
     delivery=SimpleNamespace(drain=drain),
     gate=SimpleNamespace(answer_all=answer_all), journals=SimpleNamespace(wanted=lambda: ()),

@@ -10,7 +10,9 @@ import pytest
 from connectors.errors import Misconfigured, Unreachable
 from mappings.model import Kind, System
 from syncd import exits, logs
-from syncd.daemon import once_with, take_in, take_notes
+from syncd.cycles import Cycles
+from syncd.lanes import once_with, take_in, take_notes
+from syncd.pulse import Pulse
 from syncd.turns import Turns
 
 
@@ -28,6 +30,8 @@ def app(world):
         identities=world.identities,
         catch_up=world.catch_up,
         turns=Turns(world.store, "once:1", 60, logs.get(), shared=False),
+        pulse=Pulse(),
+        cycles=Cycles(logs.get(), world.store, Pulse()),
     )
 
 

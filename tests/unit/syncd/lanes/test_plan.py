@@ -13,6 +13,7 @@ from mappings.closure import ClosureSettings
 from mappings.model import Kind, System
 from syncd.plan import Rehearsal, rehearse
 from syncd.plan_report import as_json, as_text
+from syncd.safety import Limits
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_a_template_that_is_not_there_would_be_refused(world, plan):
 
 
 def test_a_mass_change_is_left_out_and_said(world, plan):
-    world.safety = type(world.safety)(world.store, lambda: world.policy, None, share=0.0, floor=0)
+    world.safety = type(world.safety)(world.store, lambda: world.policy, None, limits=lambda: Limits(0.0, 0))
     world.order("Fiber Access", "Managed Router")
     planned = plan()
     assert planned.steps == []

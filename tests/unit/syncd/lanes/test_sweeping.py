@@ -11,7 +11,9 @@ from connectors.errors import Misconfigured, Unreachable
 from mappings.model import Kind, System
 from state.store import StateLocked
 from syncd import logs
+from syncd.cycles import Cycles
 from syncd.identity import IdentityChanged
+from syncd.pulse import Pulse
 from syncd.sweeping import LANE, first_sweep, run_alone, sweep_up
 
 
@@ -28,7 +30,9 @@ def app(world):
         sweep=world.sweep,
         health=world.health,
         log=logs.get(),
-        sweep_every_s=3600.0,
+        figures=lambda: SimpleNamespace(sweep_every_s=3600.0),
+        pulse=Pulse(),
+        cycles=Cycles(logs.get(), world.store, Pulse()),
     )
 
 
