@@ -17,13 +17,17 @@ cannot reach it by accident.
     POST   /sandbox/work-orders/ID/advance       {to: assigned|accepted|in_progress|closed|closed_incomplete|canceled,
                                                   task?, follow_on?, user?}
     POST   /sandbox/work-orders/ID/cancel        {reason}
+    POST   /sandbox/work-orders/ID/point         {domain_order}: named as the one that it was made from
+    POST   /sandbox/work-orders/ID/merge         {into}: cancelled, because another one does its work
+    POST   /sandbox/work-orders/ID/copy          another one with all that it says, its correlation too
+    DELETE /sandbox/work-orders/ID
     POST   /sandbox/history                      {domain_orders: n}
     GET    /sandbox/faults, POST, DELETE         see `faults`: {system?, kind, method?, table?, count?, skip?, ...}
     POST   /sandbox/rows                         {system, table, query?}: rows as they stand, whatever faults and access rules say
     GET    /sandbox/report                       everything there is, with notes, per correlation, and what is doubled
     GET    /sandbox/requests, DELETE             counts of requests by system, method and table; of writes
     GET    /sandbox/clock, POST                  {advance_s?, freeze?: bool}
-    POST   /sandbox/settings                     {enforcing?, qualification?, decomposition_delay_ms?, token_life_s?,
+    POST   /sandbox/settings                     {enforcing?, fallout?, qualification?, decomposition_delay_ms?, token_life_s?,
                                                   properties?: {name: value}}
     POST   /sandbox/tokens/expire
 """
@@ -159,6 +163,7 @@ def _clock(world: World, _: tuple[str, ...], body: Body) -> object:
 def _settings(world: World, _: tuple[str, ...], body: Body) -> object:
     orders, work = world.orders, world.work
     orders.enforcing = body.flag("enforcing", default=orders.enforcing)
+    orders.fallout = body.flag("fallout", default=orders.fallout)
     work.qualification = body.flag("qualification", default=work.qualification)
     delay = body.number("decomposition_delay_ms", int(orders.delay / timedelta(milliseconds=1)))
     orders.delay = timedelta(milliseconds=delay)

@@ -61,6 +61,7 @@ class OrderManagement:
         self.delay = delay
         self.open_work_orders = open_work_orders
         self.enforcing = True
+        self.fallout = False
         self._agenda = agenda
         self._before_hold: dict[str, str] = {}
         self._before_revision: dict[str, dict[str, dict[str, str]]] = {}

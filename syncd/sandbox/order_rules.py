@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncd.sandbox.instance import SYSTEM_USER
 from syncd.sandbox.rules import AFTER, BEFORE, INSERT, UPDATE, Change
-from syncd.sandbox.tables_domain import DOMAIN_ORDER, ORDER, ORDER_LINE, ORDER_TASK
+from syncd.sandbox.tables_domain import DOMAIN_ORDER, FALLOUT, ORDER, ORDER_LINE, ORDER_TASK
 
 if TYPE_CHECKING:
     from syncd.sandbox.order_management import OrderManagement
@@ -38,6 +38,8 @@ def register(orders: OrderManagement) -> None:
     for table in (ORDER, ORDER_LINE, DOMAIN_ORDER, ORDER_TASK):
         book.add("Set Active", table, BEFORE, (INSERT, UPDATE), rules.activity)
     book.add("Cancel Child Domain Orders", DOMAIN_ORDER, AFTER, (UPDATE,), rules.cascade)
+    book.add("Fallout On Manual Closure", DOMAIN_ORDER, AFTER, (UPDATE,), rules.fall_out)
+    book.add("Fulfilment Flow Waits For Field Work", DOMAIN_ORDER, AFTER, (UPDATE,), rules.field_work_done)
     book.add("Update Order Line Item State", DOMAIN_ORDER, AFTER, (UPDATE,), rules.roll_up)
 
 
@@ -66,6 +68,18 @@ class OrderRules:
     def cascade(self, change: Change) -> None:
         if change.changed("state") and _state(self._orders, change) == "canceled":
             _cancel_below(self._orders, change.row)
+
+    def fall_out(self, change: Change) -> None:
+        """Where closing is the flow's, somebody else who closes leaves a failure record behind."""
+        by_hand = change.user != SYSTEM_USER and _state(self._orders, change) in _CLOSED
+        if self._orders.fallout and by_hand and change.changed("state"):
+            reason = f"{change.row['number']} was closed by hand while its flow was running"
+            self._orders.instance.insert(FALLOUT, {"source": change.row.id, "reason": reason})
+
+    def field_work_done(self, change: Change) -> None:
+        """The flow goes on, and closes the domain order, when somebody says that the field work is done."""
+        if change.changed("u_field_work") and change.new("u_field_work") == "done":
+            self._orders.move(change.row, "closed_complete")
 
     def roll_up(self, change: Change) -> None:
         if change.changed("state") and is_terminal(_state(self._orders, change)):

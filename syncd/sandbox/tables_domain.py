@@ -18,6 +18,7 @@ ORDER_TASK = "sn_ind_tmt_orm_order_task"
 SPECIFICATION = "sn_prd_pm_specification"
 CHARACTERISTIC = "sn_ind_tmt_orm_order_characteristic_value"
 INFLIGHT_CHANGE = "sn_ind_tmt_orm_inflight_order_line_item_change"
+FALLOUT = "sn_fallout_mgmt_fallout"
 WORK_ORDER = "wm_order"
 WORK_TASK = "wm_task"
 WORK_TEMPLATE = "cmdb_workorder_product_model"
@@ -55,7 +56,7 @@ def define_order_management(d: Dictionary) -> None:
         DOMAIN_ORDER,
         f"{_PARTIES} {_PROMISES} order:ref({ORDER}) order_line_item:ref({ORDER_LINE}) parent:ref({DOMAIN_ORDER}) state(40)=draft? priority:int?"
         f" action(40)=add? specification:ref({SPECIFICATION}) quantity:int=1 version:int=1 ponr:bool product_inventory(32) result(40)"
-        " unavailability_reason u_closure_request(40)",
+        " unavailability_reason u_closure_request(40) u_field_work(40)",
         extends="task",
         label="Domain Order",
         prefix="DO",
@@ -91,7 +92,7 @@ def define_order_management(d: Dictionary) -> None:
         display="change_type",
     )
     d.define(
-        "sn_fallout_mgmt_fallout",
+        FALLOUT,
         "source:ref(task) fallout_type(40) reason(4000)",
         extends="task",
         label="Fallout",

@@ -78,7 +78,7 @@ class Tuned(Playground):
     systems: Mapping[str, str] = {}
     """Keys of both system sections; they replace those of the demo's config."""
     single: Mapping[str, Mapping[str, str]] = {}
-    """Keys of one system section, by its name."""
+    """Keys of one section, by its name."""
     more = ""
 
     def set(self, name: str, value: str) -> None:
@@ -100,9 +100,8 @@ class Tuned(Playground):
         self.config.write_text("\n".join(kept) + "\n", encoding="utf-8")
 
     def _keys(self, section: str) -> dict[str, str]:
-        if section not in ("[order_management]", "[field_service]"):
-            return {}
-        return {**self.systems, **self.single.get(section.strip("[]"), {})}
+        of_a_system = section in ("[order_management]", "[field_service]")
+        return {**(self.systems if of_a_system else {}), **self.single.get(section.strip("[]"), {})}
 
 
 def keys_of(text: str) -> dict[str, str]:
@@ -269,6 +268,23 @@ def make_site() -> Iterator[Callable[..., Site]]:
 def helper() -> Callable[[str], ModuleType]:
     """A helper module of this folder, by name."""
     return _load
+
+
+@pytest.fixture(scope="module")
+def make_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Makes sites for all tests of a module: `make_shared(keys of sections, *options of the sandbox)`."""
+    grounds: list[Playground] = []
+
+    def make(sections: Mapping[str, Mapping[str, str]], *options: str, more: str = "") -> Site:
+        ground = impatient(tmp_path_factory.mktemp("site"), {})
+        ground.single = sections
+        ground.more += more
+        grounds.append(ground)
+        return Site(ground, *options)
+
+    yield make
+    for ground in grounds:
+        ground.close()
 
 
 @pytest.fixture(scope="session")
