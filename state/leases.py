@@ -9,36 +9,65 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, select, text
 
 from state import schema
 from state.engine import RUNNING, Database, parse_url, sqlite_file
 from state.types import Lease, StateError, StateLocked
 
+TRIES, TRY_AGAIN_S = 5, 0.02
+SAID_BYTES = 256
+
 _T = schema.leases
+_ONE = select(_T).where(_T.c.name == bindparam("name"))
+_GIVE_BACK = delete(_T).where(_T.c.name == bindparam("name"), _T.c.owner == bindparam("owner"))
 _LOCK = text("SELECT pg_try_advisory_lock(:turn)")
 _LOCK_SHARED = text("SELECT pg_try_advisory_lock_shared(:turn)")
 
 
 @contextmanager
-def run_lock(url: str, *, shared: bool = False) -> Iterator[None]:
+def run_lock(url: str, *, shared: bool = False, says: str = "") -> Iterator[None]:
     """Held while a daemon runs on this state. Raises `StateLocked` when another one does.
 
     `shared` lets several hold it at once on PostgreSQL, for daemons; who holds it alone knows that none is running.
+    What the holder `says` is for those beside it on the machine (`runner_says`).
     """
     path = sqlite_file(parse_url(url))
-    with _file_lock(path) if path is not None else _server_lock(url, shared=shared):
+    with _file_lock(path, says) if path is not None else _server_lock(url, shared=shared):
         yield
 
 
+def runner_says(url: str) -> str:
+    """What the daemon that runs on this file says; "" when none runs, and on PostgreSQL."""
+    database = sqlite_file(parse_url(url))
+    if database is None:
+        return ""
+    try:
+        descriptor = os.open(_lock_file(database), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return ""
+    except BlockingIOError:
+        return os.read(descriptor, SAID_BYTES).decode("ascii", "ignore")
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")
+
+
 @contextmanager
-def _file_lock(database: Path) -> Iterator[None]:
-    path = database.with_name(database.name + ".lock")
+def _file_lock(database: Path, says: str) -> Iterator[None]:
+    path = _lock_file(database)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -46,13 +75,26 @@ def _file_lock(database: Path) -> Iterator[None]:
             f"the lock file {path.name} cannot be opened: {error.strerror}; check the state's directory"
         ) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateLocked(_HELD.format(name=database.name)) from None
+        if not _is_ours(descriptor):
+            raise StateLocked(_HELD.format(name=database.name))
+        with suppress(OSError):  # a full disk is told by the first transaction
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, says.encode("ascii"), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_ours(descriptor: int) -> bool:
+    """Tries a few times: who only asks whether a daemon runs holds the lock for an instant."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(TRY_AGAIN_S)
+        else:
+            return True
+    return False
 
 
 @contextmanager
@@ -73,7 +115,7 @@ _HELD = "another syncd runs on the state {name}; stop it first, or use the one-s
 def take(connection: Connection, name: str, owner: str, lease_s: float, now: datetime) -> bool:
     """Takes or renews a lease; False while another owner has it. `now` is the clock that all owners share."""
     until = now + timedelta(seconds=lease_s)
-    row = connection.execute(select(_T).where(_T.c.name == name)).first()
+    row = connection.execute(_ONE, {"name": name}).first()
     # taken in the future: the clock was set back, and the lease would last longer than it was meant to
     if row is not None and row.owner != owner and row.taken_at <= now < row.until:
         return False
@@ -89,4 +131,4 @@ def every(connection: Connection, now: datetime) -> tuple[Lease, ...]:
 
 
 def give_back(connection: Connection, name: str, owner: str) -> None:
-    connection.execute(delete(_T).where(_T.c.name == name, _T.c.owner == owner))
+    connection.execute(_GIVE_BACK, {"name": name, "owner": owner})

@@ -31,7 +31,7 @@ from state import (
 )
 from state.engine import CLAIMING, LEASING, Database, database_now
 from state.history import History
-from state.leases import run_lock
+from state.leases import run_lock, runner_says
 from state.migrations import check_revision, create_or_migrate
 from state.transaction import Transaction
 from state.types import (
@@ -102,6 +102,7 @@ __all__ = [
     "Watermark",
     "create_or_migrate",
     "run_lock",
+    "runner_says",
 ]
 
 _NO_SETTLE: Mapping[System, float] = MappingProxyType({})
@@ -195,6 +196,11 @@ class Store:
     def watermark(self, feed: str) -> Watermark | None:
         with self._database.reading() as connection:
             return watermarks.watermark(connection, feed)
+
+    def watermarks(self) -> dict[str, Watermark]:
+        """Where every feed stands, all of one instant."""
+        with self._database.reading() as connection:
+            return {mark.feed: mark for mark in watermarks.every_watermark(connection)}
 
     @contextmanager
     def deciding(self) -> Iterator[Transaction]:

@@ -49,8 +49,13 @@ class SteadyClock:
         self, start: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._monotonic = monotonic
-        self._began = monotonic()
-        self._start = start()
+        self.zero = start() - timedelta(seconds=monotonic())
+        """The hour at which this machine's count of seconds began. Processes that share it agree about every deadline."""
+
+    @classmethod
+    def beside(cls, zero: datetime, monotonic: Callable[[], float] = time.monotonic) -> SteadyClock:
+        """The clock of another process on this machine, whatever the hour has been set to since it started."""
+        return cls(lambda: zero + timedelta(seconds=monotonic()), monotonic)
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self._monotonic() - self._began)
+        return self.zero + timedelta(seconds=self._monotonic())

@@ -25,6 +25,7 @@ from mappings.model import System
 from state.store import run_lock
 from syncd import __version__, exits, logs
 from syncd.catch_up import ORDER
+from syncd.clock import SteadyClock, SystemClock
 from syncd.condition import as_fields, as_line, condition
 from syncd.config import Config
 from syncd.figures import Figures
@@ -311,7 +312,8 @@ def _with_app(config: Config, owner_prefix: str, name: str, act: Callable[[App],
     `alone`: one at a time on a SQLite file; several may run on PostgreSQL.
     """
     logs.configure(level=config.log.level, format=config.log.format, run=name)
-    with run_lock(config.state.connect_url(), shared=True) if alone else nullcontext():
+    says = SteadyClock(SystemClock().now).zero.isoformat()
+    with run_lock(config.state.connect_url(), shared=True, says=says) if alone else nullcontext():
         app = build(config, logs.get(), run=name, owner_prefix=owner_prefix)
         try:
             return act(app)

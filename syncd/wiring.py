@@ -17,7 +17,7 @@ from mappings.closure import ClosureSettings
 from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
 from mappings.ponr import Mode, Scope
-from state.store import Baseline, Identity, StateError, Store, create_or_migrate
+from state.store import Baseline, Identity, StateError, Store, create_or_migrate, runner_says
 from syncd.backfill import Backfill
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
@@ -104,7 +104,7 @@ def new_run() -> str:
 
 def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: bool = False) -> App:
     """Raises `NotReady`, or a `StateError`; sends nothing yet, and with `read_only` never anything but reads."""
-    clock = SteadyClock(SystemClock().now)
+    clock = clock_beside(config.state.connect_url())
     store = Store(config.state.connect_url(), clock.now, run, config=config.hash)
     try:
         baseline = _baseline(store, config, log)
@@ -113,6 +113,15 @@ def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: b
     except BaseException:
         store.close()
         raise
+
+
+def clock_beside(url: str) -> SteadyClock:
+    """The clock of the daemon that runs on the state on this machine, else one of our own.
+
+    The clock may have been set since the daemon started; deadlines that it stored would then be over for us at once.
+    """
+    zero = runner_says(url)
+    return SteadyClock.beside(datetime.fromisoformat(zero)) if zero else SteadyClock(SystemClock().now)
 
 
 def _baseline(store: Store, config: Config, log: Log) -> Baseline:

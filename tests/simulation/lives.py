@@ -34,6 +34,12 @@ POLL_S = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 45.0}
 GATE_S = 40.0
 SWEEP_S = 240.0
 IDLE_S = 90.0
+CALM = 2.5
+"""How many times slower the lanes tick in a healed world: fewer polls that find nothing."""
+LOOK_AGAIN_S = 10.0
+"""As in delivery, but coarser: each look at the outbox costs, and virtual time does not."""
+SOON_S = 4.0
+"""How soon delivery looks again at what cannot be claimed although it is due."""
 WORKERS = 3
 LEASE_S = 60.0
 PAGE = 7
@@ -67,8 +73,21 @@ class Machine:
     committed: list[Callable[[Life, str], None]] = field(default_factory=list)
     stepped: list[Callable[[Life, str, Any], None]] = field(default_factory=list)
 
+    running: Life | None = None
+    """The daemon that holds the run lock, if one does."""
+
     def clock(self) -> datetime:
+        """As the machine's clock stands now."""
         return START + timedelta(seconds=self.hub.now + self.clock_off)
+
+    def clock_beside(self) -> SteadyClock:
+        """As in `wiring`: that of the daemon that runs, else one of its own."""
+        if self.running is not None and self.running.group.alive:
+            return SteadyClock.beside(self.running.clock.zero, self._monotonic)
+        return SteadyClock(self.clock, self._monotonic)
+
+    def _monotonic(self) -> float:
+        return self.hub.now
 
 
 class Life:
@@ -89,8 +108,8 @@ class Life:
         self.trail: list[str] | None = None
         """The points passed, where somebody wants to know them."""
         self.group = Group(machine.hub, self._gone)
-        self._clock = SteadyClock(machine.clock, lambda: machine.hub.now)
-        self._store = opened(machine.url, self._clock.now)
+        self.clock = machine.clock_beside()
+        self._store = opened(machine.url, self.clock.now)
         self.memory = Memory(self._store, machine.faults, self.point, self._told)
         self.memory.listeners.append(self._stepped)
         self.workers = Workers(machine.hub, self.group)
@@ -124,9 +143,9 @@ class Life:
             log=logs.get(),
             owner=f"{prefix}{self.name}",
             baseline=machine.baseline,
-            now=self._clock.now,
+            now=self.clock.now,
             monotonic=lambda: machine.hub.now,
-            wait=self.workers.wait,
+            wait=lambda workers, seconds: self.workers.wait(workers, max(seconds, LOOK_AGAIN_S)),
         )
 
     # -- dying -----------------------------------------------------------------------------------------------------
@@ -180,6 +199,7 @@ class Life:
 
     def run(self) -> None:
         """`syncd run`: recovers, then every lane in a task of its own."""
+        self.machine.running = self
         self.group.spawn(self._main)
 
     def _main(self) -> None:
@@ -201,9 +221,9 @@ class Life:
             self._wake()
 
     def _sweep(self) -> None:
-        first = first_sweep(self.app, self._clock.now()) - self._clock.now()
+        first = first_sweep(self.app, self.clock.now()) - self.clock.now()
         self.machine.hub.sleep(max(0.0, first.total_seconds()))
-        self._every(SWEEP_S, self._sweep_once)
+        self._every(SWEEP_S, self._sweep_once, calm=1)
 
     def _sweep_once(self) -> None:
         if sweep_up(self.app, lambda: self.stopping):
@@ -215,10 +235,10 @@ class Life:
         for wake in waiting:
             wake()
 
-    def _every(self, seconds: float, turn: Callable[[], object]) -> None:
+    def _every(self, seconds: float, turn: Callable[[], object], *, calm: float = CALM) -> None:
         while not self.stopping:
             self._safely("lane", turn)
-            self.machine.hub.sleep(seconds)
+            self.machine.hub.sleep(seconds * (calm if self.machine.faults.healed else 1))
 
     def _deliver(self) -> None:
         while not self.stopping:
@@ -231,7 +251,7 @@ class Life:
         due = self._store.next_due()
         if due is None:
             return IDLE_S
-        return min(IDLE_S, max(1.0, (due - self._clock.now()).total_seconds()))
+        return min(IDLE_S, max(SOON_S, (due - self.clock.now()).total_seconds()))
 
     def _safely(self, lane: str, turn: Callable[[], object]) -> None:
         """As the broad excepts of the daemon; but anything except a failing state is a defect."""

@@ -33,6 +33,10 @@ from tests.simulation.users import ACTS, Users
 
 OM, FSM = System.ORDER_MANAGEMENT, System.FIELD_SERVICE
 BASELINE_S = 120.0
+ACT_S = 4.5
+"""How long it takes from one act of a user to the next, on average."""
+TROUBLE_S = 5.0
+"""How often something may befall a machine."""
 CALM_S = 3000.0
 """How long a healed world gets to come to rest at most."""
 LOOK_S = 150.0
@@ -52,7 +56,7 @@ class Plan:
     seed: int
     orders: int = 20
     lives: int = 3
-    active_s: float = 1800.0
+    active_s: float = 900.0
     faults: frozenset[str] = ALL
     without: frozenset[str] = frozenset()
     """Acts of users that are left out."""
@@ -61,7 +65,7 @@ class Plan:
 
     def __str__(self) -> str:
         parts = [f"seed {self.seed}"]
-        if self.orders != 20 or self.lives != 3 or self.active_s != 1800.0:
+        if self.orders != 20 or self.lives != 3 or self.active_s != 900.0:
             parts.append(f"{self.orders} orders, {self.lives} lives, {self.active_s:.0f} s")
         if self.faults != ALL:
             parts.append(f"faults: {', '.join(sorted(self.faults)) or 'none'}")
@@ -268,12 +272,14 @@ class Simulation:
 
     def _next_act(self, end: float) -> None:
         self.users.act()
-        delay = self.random.expovariate(1 / 9.0)
+        delay = self.random.expovariate(1 / ACT_S)
         if self.hub.now + delay < end:
             self.hub.after(delay, lambda: self._next_act(end))
 
     def _start_daemon(self) -> None:
         """A life of the daemon, and another when it has died, until there were as many as planned."""
+        if self.daemon is not None and self.daemon.group.alive:
+            return  # started by hand meanwhile, and one at a time may run on a file
         number = len(self.lives) + 1
         # drawn whether or not it is used: a plan with fewer lives begins like one with more
         die_at = self.random.randint(20, 1500)
@@ -287,17 +293,17 @@ class Simulation:
         life.run()
 
     def _next_trouble(self, end: float) -> None:
-        """Every ten seconds: restarts, and what befalls machines rather than requests."""
+        """Every few seconds: restarts, and what befalls machines rather than requests."""
         if self.faults.healed:
             return
         daemon = self.daemon
         if daemon is not None and not daemon.group.alive:
             self.faults.count("killed")
             self.daemon = None
-            self.hub.after(self.random.choice((0.5, 5, 60, 400)), self._start_daemon)
+            self.hub.after(self.random.choice((0.5, 5, 60, 200)), self._start_daemon)
         for network in self.networks.values():
             if self.hub.now > network.down_until and self.faults.hit("outage"):
-                seconds = self.faults.random("outage").uniform(20, 600)
+                seconds = self.faults.random("outage").uniform(20, 300)
                 network.down_until = self.hub.now + seconds
                 self.tell(network.server.name, f"is down for {seconds:.0f} s")
         if self.faults.hit("second_process"):
@@ -306,7 +312,7 @@ class Simulation:
             off = self.faults.random("clock_jump").choice((-3600.0, 3600.0, 3.2e8, -3.2e8))
             self.machine.clock_off += off
             self.tell("clock", f"jumps by {off:.0f} s")
-        self.hub.after(10.0, lambda: self._next_trouble(end))
+        self.hub.after(TROUBLE_S, lambda: self._next_trouble(end))
 
     def _backfill_some_day(self) -> None:
         random = Random(f"{self.plan.seed}/backfill")
@@ -384,7 +390,7 @@ class Simulation:
 
     def _operator(self) -> None:
         """A person lets go on whatever is parked."""
-        store = opened(self.machine.url, self.machine.clock)
+        store = opened(self.machine.url, self.machine.clock_beside().now)
         with store.history() as history:
             parked = [one.effect.key for one in history.parked()]
         with store.deciding() as tx:

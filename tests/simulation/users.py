@@ -133,7 +133,7 @@ class Users:
                 ponr="false",
             )
         self._write(self.om, f"order {order[:6]} placed", edits)
-        self.hub.after(self.random.uniform(60, 400), lambda: self._approve(order))
+        self.hub.after(self.random.uniform(20, 250), lambda: self._approve(order))
         return True
 
     def _approve(self, order: str) -> None:
@@ -143,7 +143,7 @@ class Users:
         lines = self._lines(order)
         keys: list[Key] = [(Kind.CUSTOMER_ORDER, order), *((Kind.ORDER_LINE, line.id) for line in lines)]
         if self._write(self.om, f"{found.number} approved", {key: to("in_progress") for key in keys}):
-            self.hub.after(self.random.uniform(60, 150), lambda: self._decompose(order))
+            self.hub.after(self.random.uniform(20, 100), lambda: self._decompose(order))
         else:
             self.hub.after(30, lambda: self._approve(order))
 
