@@ -16,7 +16,7 @@ from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
 from mappings.note_effects import combined, name, note_on_subject, nothing
 from mappings.policy import Policy
-from mappings.standing import cancelled_by, held_by, title
+from mappings.standing import cancelled_by, is_paused, title
 from mappings.status import content
 from mappings.targets import OUTSTANDING, unsettled
 
@@ -65,12 +65,10 @@ def _void_with(effect: Effect, facts: Facts, policy: Policy) -> Iterator[str]:
 
 
 def follow_up(facts: Facts, policy: Policy) -> Decision:
-    """One note for the work orders that no note names yet, as soon as no create of this subject is on its way.
-
-    While the order is held no create comes to an end, so none is waited for.
-    """
+    """One note for the work orders that no note names yet, as soon as no create of this subject is on its way, or it waits
+    for people."""
     creates = unsettled(facts, EffectKind.CREATE_WORK_ORDER)
-    if held_by(facts, policy) is None and any(create.status in OUTSTANDING for create in creates):
+    if any(create.status in OUTSTANDING for create in creates) and not is_paused(facts, policy):
         return nothing(facts)
     decisions = []
     for origin in Origin:

@@ -59,6 +59,12 @@ def obstacle(facts: Facts, policy: Policy) -> str:
     return ""
 
 
+def is_paused(facts: Facts, policy: Policy) -> bool:
+    """Whether what is to be created waits for people: a hold or a step back may last for weeks."""
+    subject = facts.subject
+    return subject.state not in policy.lifecycles[subject.kind].trigger or bool(obstacle(facts, policy))
+
+
 def unseen(facts: Facts) -> str:
     """What the decision needs and nobody has seen yet, "" when all is there."""
     here = {Kind.ORDER_LINE: facts.line, Kind.CUSTOMER_ORDER: facts.order, Kind.DOMAIN_ORDER: facts.parent}

@@ -77,6 +77,13 @@ def _coming(facts: Facts) -> Iterator[Target]:
             yield Target(create.target, planned, amendable=True, cancellable=True)
 
 
+def is_expected(work_order: str, facts: Facts) -> bool:
+    """Whether a work order was made for the subject, or is on its way."""
+    return any(link.work_order == work_order for link in facts.links) or any(
+        effect.target == work_order for effect in unsettled(facts, EffectKind.CREATE_WORK_ORDER)
+    )
+
+
 def unsettled(facts: Facts, kind: EffectKind) -> Iterator[KnownEffect]:
     """The effects of one kind; facts hold only those that are neither done nor superseded."""
     return (effect for effect in facts.effects if effect.kind == kind)

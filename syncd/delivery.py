@@ -7,7 +7,7 @@ transaction. Called by `daemon`; the executor comes in through the door, so that
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from mappings.effects import Decision, EffectKind, Reason
 from mappings.keys import request_name
 from mappings.model import Facts, Kind, System
 from mappings.standing import cancelled_by, title
-from mappings.targets import UNSENT
+from mappings.targets import UNSENT, is_expected
 from state.store import (
     Claim,
     Done,
@@ -228,14 +228,20 @@ class Delivery:
         return round((now - self._began.get(claim.id, now)) * 1000)
 
     def _overtaken(self, tx: Transaction, one: Performed) -> Performed:
-        """A create that surely never ran ends here when its order is cancelled by what is stored: a decision could not
-        void it while it was in doubt."""
-        effect = one.claim.effect
-        facts = tx.facts_for(effect.subject_kind, effect.subject) if one.absent else None
-        source = cancelled_by(facts, self._policy()) if facts is not None else None
-        if source is None:
+        """What a decision could not void while it was in doubt ends here: a create that surely never ran, when its order
+        is cancelled by what is stored, and a change of a work order that was given up before it was made."""
+        if not one.absent and not one.missing:
             return one
-        return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it was never made"))
+        effect = one.claim.effect
+        facts = tx.facts_for(effect.subject_kind, effect.subject)
+        if facts is None:
+            return one
+        source = cancelled_by(facts, self._policy()) if one.absent else None
+        if source is not None:
+            return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it was never made"))
+        if one.missing and effect.target_kind is Kind.WORK_ORDER and not is_expected(effect.target, facts):
+            return replace(one, outcome=Overtaken("its work order was never made"))
+        return one
 
     def _consequences(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
         """What an outcome means: the record it showed is a sighting like any other, and notes may follow."""
@@ -248,21 +254,26 @@ class Delivery:
         if isinstance(outcome, Done) and effect.kind is EffectKind.CREATE_WORK_ORDER:
             self._created(tx, one, sightings)
         facts = tx.facts_for(effect.subject_kind, effect.subject)
-        if facts is None:
-            return
+        if facts is not None:
+            for decision in self._decisions(one, facts):
+                self._observer.apply(tx, decision, sightings)
+
+    def _decisions(self, one: Performed, facts: Facts) -> Iterator[Decision]:
+        effect, outcome, policy = one.claim.effect, one.outcome, self._policy()
+        is_create = effect.kind is EffectKind.CREATE_WORK_ORDER
         if isinstance(outcome, Done):
-            decision = decisions.settled(effect, outcome.record, facts, self._policy())
-            self._observer.apply(tx, decision, sightings)
+            yield decisions.settled(effect, outcome.record, facts, policy)
         elif one.refusal or isinstance(outcome, Parked):
-            reason = one.refusal or _detail(outcome)
-            self._observer.apply(tx, decisions.refused(effect, reason, facts, self._policy()), sightings)
+            yield decisions.refused(effect, one.refusal or _detail(outcome), facts, policy)
         elif isinstance(outcome, Overtaken):
             if effect.kind is EffectKind.CANCEL_WORK_ORDER:
-                self._observer.apply(tx, decisions.taken_back(facts, self._policy()), sightings)
-            if effect.kind is EffectKind.CREATE_WORK_ORDER:
-                self._observer.apply(tx, _void(effect.target, facts, outcome.reason), sightings)
+                yield decisions.taken_back(facts, policy)
+            if is_create:
+                yield _void(effect.target, facts, outcome.reason)
             # the note that names a subject's work orders may have waited for this one
-            self._observer.apply(tx, decisions.follow_up(facts, self._policy()), sightings)
+            yield decisions.follow_up(facts, policy)
+        elif is_create:
+            yield decisions.follow_up(facts, policy)  # one that waits for people is waited for no longer
 
     def _created(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
         """Where the server chose the id: what waits for the work order follows it, and what doubles it is cancelled."""

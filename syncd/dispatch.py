@@ -341,7 +341,7 @@ class Dispatch:
         How long a system that failed is left alone is the business of `health`; here one effect waits for its turn.
         """
         if isinstance(error, Missing):
-            return Performed(claim, Parked(str(error)))
+            return Performed(claim, Parked(str(error)), missing=True)
         if isinstance(error, Refused):
             return Performed(claim, Parked(str(error)), refusal=error.reason)
         if not isinstance(error, Unreadable):  # one record that does not parse says nothing about the system

@@ -34,6 +34,8 @@ class Performed:
     refusal: str = ""
     absent: bool = False
     """A look found nothing under the id of a create in doubt, and nothing was sent after it."""
+    missing: bool = False
+    """What was to be changed is not there."""
     surplus: tuple[Record, ...] = ()
     """Further work orders that answer the same create; the outcome names the one that stays."""
     exchanges: tuple[Exchange, ...] = ()  # the requests that it took, as delivery recorded them

@@ -9,8 +9,10 @@ import pytest
 from mappings.amendment import amendments
 from mappings.changes import default_lifecycles, detect
 from mappings.effects import EffectKind, Reference
+from mappings.keys import Correlation
 from mappings.model import EffectStatus, Kind, System
 from mappings.ponr import Mode, Scope
+from mappings.targets import is_expected
 
 
 def _amended(make, before, after, facts=None, policy=None):
@@ -62,6 +64,16 @@ def test_an_order_task_follows_its_domain_order(make):
     policy = make.policy(field_map=replace(field_map, rules=(text,)))
     (effect,) = _amended(make, before, after, facts, policy).effects
     assert (effect.subject, effect.values) == ("task1", {"description": "Fiber Plus"})
+
+
+@pytest.mark.parametrize(
+    ("work_order", "expected"),
+    [("wo1", True), (Correlation("do1", "fiber", 2, 1).own_id("om-test"), True), ("other", False)],
+    ids=["linked", "on its way", "never made"],
+)
+def test_a_work_order_is_expected_while_it_is_linked_or_on_its_way(make, work_order, expected):
+    facts = make.in_play(effects=(make.known_create(EffectStatus.IN_DOUBT, slot=2),))
+    assert is_expected(work_order, facts) is expected
 
 
 def test_a_field_that_no_rule_maps_changes_nothing(make):

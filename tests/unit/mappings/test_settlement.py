@@ -274,6 +274,17 @@ def test_an_adopted_work_order_is_named_in_a_note_of_its_own(make):
     assert decision.noted == ("wo1", "hand1")
 
 
+@pytest.mark.parametrize(
+    ("state", "named"),
+    [("in_progress", False), ("on_hold", True), ("draft", True)],
+    ids=["comes soon: named together", "held", "stepped back"],
+)
+def test_a_create_that_waits_for_people_keeps_no_other_work_order_unnamed(make, state, named):
+    waiting = make.known_create(S.PENDING, slot=2)
+    facts = make.in_play(subject=make.domain_order(state), effects=(waiting,))
+    assert bool(follow_up(facts, make.policy()).effects) is named
+
+
 def test_what_is_noted_or_not_seen_yet_is_not_named(make):
     facts = make.in_play(links=(make.link(noted=True), make.adopted("unseen")))
     assert follow_up(facts, make.policy()).effects == ()

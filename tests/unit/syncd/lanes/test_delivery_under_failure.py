@@ -269,6 +269,25 @@ def test_a_create_that_lands_late_on_a_cancelled_order_is_cancelled(world):
     assert [w.state for w in world.work_orders] == ["canceled"]
 
 
+def test_a_change_of_a_work_order_that_was_never_made_ends(world):
+    """Born in a catch-up it is in doubt, and no decision can void it; when the create is given up it has no target."""
+    world.order("Fiber Access")
+    world.fsm.fail("create_work_order", Doubtful("timeout"))
+    world.take_in()
+    world.deliver()
+    world.store.begin_catch_up()
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), priority="high")
+    world.take_in()
+    assert world.store.summary().in_doubt == 2
+    with world.store.deciding() as tx:
+        tx.end_catch_up()
+    world.om.put(Kind.DOMAIN_ORDER, "DO1", "closed_complete")
+    world.settle_down()
+    summary = world.store.summary()
+    assert (summary.in_doubt, summary.parked) == (0, ())
+    assert world.work_orders == []
+
+
 def test_a_hold_keeps_a_create_in_doubt_until_it_can_go_on(world):
     """Held is not cancelled: it is sent when the hold ends."""
     world.order("Fiber Access")
