@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, bindparam, delete, insert, select, type_coerce, update
+from sqlalchemy import Connection, Integer, Text, bindparam, delete, insert, select, type_coerce, update
 
 from mappings.model import EffectStatus, Kind, Record
 from state import outbox, schema
@@ -40,6 +40,12 @@ _UNREMEMBERED = (
     )
     .values(unremembered=True)
 )
+_BEGIN = insert(_T)
+_END = delete(_T)
+_REVIEWS = (
+    select(_R.c.subject_kind, _R.c.subject).order_by(_R.c.subject).limit(bindparam("limit", type_=Integer))
+)
+_REVIEWED = delete(_R).where(_R.c.subject.in_(bindparam("subjects", expanding=True)))
 _UNLINKED = (
     select(*COLUMNS)
     .where(
@@ -70,7 +76,7 @@ def begin(connection: Connection, now: datetime, probe_from: datetime | None = N
     if lasting is None:
         lasting = CatchUp(now, probe_from)
         row = {"id": 1, "since": now, "probe_from": probe_from}
-        connection.execute(insert(_T), row)
+        connection.execute(_BEGIN, row)
     connection.execute(_DOUBT, {"now": now, "probe_from": lasting.probe_from})
     connection.execute(_UNREMEMBERED)
     return lasting
@@ -78,7 +84,7 @@ def begin(connection: Connection, now: datetime, probe_from: datetime | None = N
 
 def end(connection: Connection) -> bool:
     """What is intended from now on is new. False when it had ended already."""
-    return connection.execute(delete(_T)).rowcount == 1
+    return connection.execute(_END).rowcount == 1
 
 
 def review_later(connection: Connection, kind: Kind, subject: str) -> None:
@@ -87,13 +93,13 @@ def review_later(connection: Connection, kind: Kind, subject: str) -> None:
 
 
 def reviews(connection: Connection, limit: int) -> tuple[tuple[Kind, str], ...]:
-    rows = connection.execute(select(_R.c.subject_kind, _R.c.subject).order_by(_R.c.subject).limit(limit))
+    rows = connection.execute(_REVIEWS, {"limit": limit})
     return tuple((Kind(row.subject_kind), row.subject) for row in rows)
 
 
 def reviewed(connection: Connection, subjects: Iterable[str]) -> None:
     for part in chunks(subjects):
-        connection.execute(delete(_R).where(_R.c.subject.in_(part)))
+        connection.execute(_REVIEWED, {"subjects": part})
 
 
 def unlinked(connection: Connection) -> tuple[Record, ...]:

@@ -105,7 +105,17 @@ _TAKE = (
     )
 )
 _IN_FLIGHT_ROWS = select(_O.c.id, _O.c.kind, _O.c.system).where(_O.c.status == _IN_FLIGHT)
-_EXPIRED = _IN_FLIGHT_ROWS.where(_O.c.lease_until <= bindparam("now")).with_for_update(skip_locked=True)
+_OUT_OF_TIME = (
+    select(_O.c.id, _O.c.kind, _O.c.system, _O.c.moved_at, _O.c.not_before, _O.c.lease_until)
+    .where(
+        _is_open(_O),
+        or_(
+            _O.c.moved_at > bindparam("now"),
+            and_(_O.c.status == _IN_FLIGHT, _O.c.lease_until <= bindparam("now")),
+        ),
+    )
+    .with_for_update(skip_locked=True)
+)
 _SETTLE_ANEW = (
     update(_O)
     .where(
@@ -116,11 +126,6 @@ _SETTLE_ANEW = (
         or_(_O.c.not_before.is_(None), _O.c.not_before < bindparam("settled", type_=schema.Instant)),
     )
     .values(not_before=bindparam("settled", type_=schema.Instant))
-)
-_FROM_THE_FUTURE = (
-    select(_O.c.id, _O.c.moved_at, _O.c.not_before, _O.c.lease_until)
-    .where(_is_open(_O), _O.c.moved_at > bindparam("now"))
-    .with_for_update(skip_locked=True)
 )
 
 
@@ -135,9 +140,9 @@ def claim(
     now: datetime,
 ) -> tuple[Claim, ...]:
     """Takes up to `limit` due heads, none of the systems `without`. Expired leases go into doubt first."""
-    _start_again(connection, now)
-    expired = list(connection.execute(_EXPIRED, {"now": now}))
-    outbox.lose(connection, expired, settle_s, lease_s, now)
+    rows = connection.execute(_OUT_OF_TIME, {"now": now}).all()
+    _start_again(connection, [row for row in rows if row.moved_at > now], now)
+    outbox.lose(connection, [row for row in rows if row.moved_at <= now], settle_s, lease_s, now)
     values = {"now": now, "limit": limit, "without": [system.value for system in without]}
     rows = list(connection.execute(_NEXT, values))
     if rows:
@@ -160,9 +165,9 @@ def _to_claim(row: Any, now: datetime) -> Claim:
     )
 
 
-def _start_again(connection: Connection, now: datetime) -> None:
+def _start_again(connection: Connection, future: list[Any], now: datetime) -> None:
     """A deadline further away than its own length was stored before the clock was set back: it starts again from now."""
-    for row in connection.execute(_FROM_THE_FUTURE, {"now": now}).all():
+    for row in future:
         back = row.moved_at - now
         connection.execute(
             update(_O)
@@ -190,16 +195,17 @@ def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, fl
     return len(rows)
 
 
-_ANY_DUE = select(_C.c.id).where(*_heads(), _DUE).limit(1)
-_SOONEST_HEAD = select(func.min(func.coalesce(_C.c.not_before, _C.c.moved_at), type_=schema.Instant)).where(
-    *_heads()
-)
+_AT_ONCE_OR_LATER = func.coalesce(_C.c.not_before, bindparam("now", type_=schema.Instant))
+_SOONEST_HEAD = select(func.min(_AT_ONCE_OR_LATER, type_=schema.Instant)).where(*_heads())
 _SOONEST_LEASE = select(func.min(_O.c.lease_until, type_=schema.Instant)).where(_O.c.status == _IN_FLIGHT)
+_SOONEST = select(
+    _SOONEST_HEAD.scalar_subquery().label("head"), _SOONEST_LEASE.scalar_subquery().label("lease")
+)
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the earliest head may be claimed, or the earliest lease ends. `now`: at once. None: nothing waits."""
-    if connection.scalar(_ANY_DUE, {"now": now}) is not None:
+    head, lease = connection.execute(_SOONEST, {"now": now}).one()
+    if head is not None and head <= now:
         return now
-    found = (connection.scalar(_SOONEST_HEAD), connection.scalar(_SOONEST_LEASE))
-    return min((instant for instant in found if instant is not None), default=None)
+    return min((instant for instant in (head, lease) if instant is not None), default=None)

@@ -1,6 +1,6 @@
 """Gathers everything that a decision about one domain order may look at, and finds what a record concerns.
 
-Called by `state.transaction`. Ten indexed statements at most for a usual record; never decides anything.
+Called by `state.transaction`. Six indexed statements at most for a usual record; never decides anything.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
-from state import links, outbox, sweeps
+from state import links, outbox
 from state.snapshots import Snapshots
 from state.types import Baseline
 
@@ -48,10 +48,10 @@ def facts_for(
     subject = snapshots.get(kind, id)
     if subject is None:
         return None
-    parent, line, order = _above(snapshots, subject)
     snapshots.flush()
+    parent, line, order = _above(snapshots, subject)
     linked = links.of_subject(connection, id)
-    plan = links.plan_of(connection, id)
+    plan, waived = links.plan_of(connection, id)
     return Facts(
         subject=subject,
         line=line,
@@ -61,16 +61,14 @@ def facts_for(
         else (),
         parent=parent,
         plan=plan,
-        links=tuple(link for link, _ in linked),
-        work_orders=tuple(work_order for _, work_order in linked if work_order is not None),
+        links=tuple(one.link for one in linked),
+        work_orders=tuple(one.work_order for one in linked if one.work_order is not None),
         effects=outbox.of_subject(connection, id),
         # without a baseline syncd is responsible for nothing yet
         historic=baseline is None or subject.created_at < baseline.at,
-        elsewhere=_elsewhere(connection, snapshots, id) if linked else {},
-        vanished=sweeps.vanished_among(connection, [link.work_order for link, _ in linked])
-        if linked
-        else frozenset(),
-        waived=sweeps.waived(connection, id) if plan and plan.work_orders else frozenset(),
+        elsewhere=_elsewhere(connection, snapshots, id) if any(one.shared for one in linked) else {},
+        vanished=frozenset(one.link.work_order for one in linked if one.vanished),
+        waived=waived,
     )
 
 
@@ -99,10 +97,8 @@ def _above(snapshots: Snapshots, subject: Record) -> tuple[Record | None, Record
         above = _parents(node)
         ids = above | ids
         node = _named(snapshots, above, Kind.DOMAIN_ORDER)
-    if Kind.ORDER_LINE in ids and Kind.CUSTOMER_ORDER in ids:
-        snapshots.preload_two(
-            (Kind.ORDER_LINE, ids[Kind.ORDER_LINE]), (Kind.CUSTOMER_ORDER, ids[Kind.CUSTOMER_ORDER])
-        )
+    if Kind.CUSTOMER_ORDER in ids:
+        snapshots.lines_of(ids[Kind.CUSTOMER_ORDER])  # saves the statements for the line and the order
     line = _named(snapshots, ids, Kind.ORDER_LINE)
     if line is not None:
         ids = _parents(line) | ids

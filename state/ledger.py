@@ -33,6 +33,9 @@ _ABOUT = (
 )
 
 
+_APPEND = insert(_T)
+
+
 def remember(
     connection: Connection, entries: Iterable[LedgerEntry], run: str, now: datetime, *, config: str = ""
 ) -> None:
@@ -51,7 +54,7 @@ def remember(
         for entry in entries
     ]
     if rows:
-        connection.execute(insert(_T), rows)
+        connection.execute(_APPEND, rows)
 
 
 def about(connection: Connection, id: str) -> tuple[LedgerEntry, ...]:

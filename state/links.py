@@ -6,10 +6,12 @@ Called by `state.transaction` and `state.facts`. A link, once stored, is not ove
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, select, update
 
 from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from state import schema
@@ -18,6 +20,8 @@ from state.snapshots import COLUMNS, to_record
 _L = schema.links
 _P = schema.plans
 _S = schema.snapshots
+_M = schema.missing
+_D = schema.dropped_links
 _LINK_COLUMNS = (
     _L.c.domain_order,
     _L.c.work_order,
@@ -28,9 +32,19 @@ _LINK_COLUMNS = (
     _L.c.noted,
 )
 
+_OTHER = _L.alias("other")
+_IS_SHARED = exists(
+    select(_OTHER.c.work_order)
+    .where(_OTHER.c.work_order == _L.c.work_order, _OTHER.c.domain_order != _L.c.domain_order)
+    .correlate(_L)
+)
 _OF_SUBJECT = (
-    select(*_LINK_COLUMNS, *COLUMNS)
-    .select_from(_L.outerjoin(_S, and_(_S.c.kind == Kind.WORK_ORDER.value, _S.c.id == _L.c.work_order)))
+    select(*_LINK_COLUMNS, _M.c.vanished_at, _IS_SHARED.label("shared"), *COLUMNS)
+    .select_from(
+        _L.outerjoin(_S, and_(_S.c.kind == Kind.WORK_ORDER.value, _S.c.id == _L.c.work_order)).outerjoin(
+            _M, and_(_M.c.kind == Kind.WORK_ORDER.value, _M.c.id == _L.c.work_order)
+        )
+    )
     .where(_L.c.domain_order == bindparam("subject"))
     .order_by(_L.c.made_at, _L.c.work_order)
 )
@@ -39,7 +53,6 @@ _SUBJECTS = (
     .select_from(_L.join(_S, _S.c.id == _L.c.domain_order))
     .where(_L.c.work_order == bindparam("work_order"), _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]))
 )
-_OTHER = _L.alias("other")
 _ELSEWHERE = (
     select(_L.c.work_order, _S.c.kind, _S.c.id)
     .select_from(
@@ -60,8 +73,10 @@ _NOTE = (
     )
     .values(noted=True)
 )
-_PLAN = select(_P.c.domain_order, _P.c.table_name, _P.c.table_hash, _P.c.work_orders, _P.c.columns).where(
-    _P.c.domain_order == bindparam("subject")
+_PLAN = (
+    select(_P, _D.c.rule, _D.c.slot)
+    .select_from(_P.outerjoin(_D, and_(_D.c.domain_order == _P.c.domain_order, _D.c.rule != "")))
+    .where(_P.c.domain_order == bindparam("subject"))
 )
 
 
@@ -90,14 +105,39 @@ def add(connection: Connection, link: Link, now: datetime) -> bool:
         "noted": link.noted,
         "made_at": now,
     }
-    statement = schema.insert_or_ignore(_L, connection.dialect.name).returning(_L.c.work_order)
-    return connection.execute(statement, row).first() is not None
+    return connection.execute(_add(connection.dialect.name), row).first() is not None
 
 
-def of_subject(connection: Connection, subject: str) -> list[tuple[Link, Record | None]]:
-    """The links of a domain order in the order in which they were made, each with the work order as last seen."""
+@cache
+def _add(dialect: str) -> Any:
+    return schema.insert_or_ignore(_L, dialect).returning(_L.c.work_order)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A link with the work order as last seen."""
+
+    link: Link
+    work_order: Record | None
+    vanished: bool
+    shared: bool
+    """Another subject is linked to the work order as well."""
+
+
+def of_subject(connection: Connection, subject: str) -> list[Linked]:
+    """The links of a domain order in the order in which they were made."""
     rows = connection.execute(_OF_SUBJECT, {"subject": subject})
-    return [(_to_link(row), to_record(row[7:]) if row[7] is not None else None) for row in rows]
+    return [_to_linked(row) for row in rows]
+
+
+def _to_linked(row: Sequence[Any]) -> Linked:
+    vanished_at, shared, *rest = row[len(_LINK_COLUMNS) :]
+    return Linked(
+        _to_link(row),
+        to_record(rest) if rest[0] is not None else None,
+        vanished=vanished_at is not None,
+        shared=bool(shared),
+    )
 
 
 def subjects_of(connection: Connection, work_order: str) -> list[tuple[Kind, str]]:
@@ -127,9 +167,12 @@ def pin(connection: Connection, plan: Plan, now: datetime) -> None:
     connection.execute(schema.insert_or_replace(_P, connection.dialect.name), row)
 
 
-def plan_of(connection: Connection, subject: str) -> Plan | None:
-    row = connection.execute(_PLAN, {"subject": subject}).first()
-    if row is None:
-        return None
-    work_orders = tuple(PlannedWorkOrder(**planned) for planned in row.work_orders)
-    return Plan(row.domain_order, row.table_name, row.table_hash, work_orders, row.columns)
+def plan_of(connection: Connection, subject: str) -> tuple[Plan | None, frozenset[tuple[str, int]]]:
+    """The plan of a domain order, and its slots whose work order vanished and was let go."""
+    rows = connection.execute(_PLAN, {"subject": subject}).all()
+    if not rows:
+        return None, frozenset()
+    first = rows[0]
+    work_orders = tuple(PlannedWorkOrder(**planned) for planned in first.work_orders)
+    plan = Plan(first.domain_order, first.table_name, first.table_hash, work_orders, first.columns)
+    return plan, frozenset((row.rule, row.slot) for row in rows if row.rule is not None)

@@ -57,6 +57,23 @@ _VOID = (
     )
 )
 _BIRTH = insert(O)
+_SETTLE = update(O).where(
+    O.c.id == bindparam("of"),
+    O.c.fence == bindparam("claimed_as"),
+    O.c.status == EffectStatus.IN_FLIGHT.value,
+)
+_LOSE = (
+    update(O)
+    .where(O.c.id == bindparam("row"), O.c.status.in_(words(*sources("lost"))))
+    .values(
+        status=target("lost"),
+        owner="",
+        lease_until=None,
+        moved_at=bindparam("now"),
+        not_before=bindparam("probe_at"),
+        reason="the process that sent it was lost",
+    )
+)
 _FORGET = delete(O).where(O.c.key.in_(bindparam("keys", expanding=True)))
 _OF_SUBJECT = (
     select(O.c.key, O.c.kind, O.c.status, O.c.target)
@@ -190,8 +207,8 @@ def settle(connection: Connection, claim: Claim, outcome: Outcome, now: datetime
         case _:
             assert_never(outcome)
     values["reason"] = values["reason"][:REASON_LIMIT]
-    mine = (O.c.id == claim.id, O.c.fence == claim.fence, O.c.status == EffectStatus.IN_FLIGHT.value)
-    return connection.execute(update(O).where(*mine).values(values)).rowcount == 1
+    values |= {"of": claim.id, "claimed_as": claim.fence}
+    return connection.execute(_SETTLE, values).rowcount == 1
 
 
 def _in(seconds: float, now: datetime) -> datetime:
@@ -202,21 +219,11 @@ def lose(
     connection: Connection, rows: list[Any], settle_s: Mapping[System, float], default_s: float, now: datetime
 ) -> None:
     """Moves in-flight rows (id, kind, system) whose owner is gone into doubt. What is not in flight is settled by nobody."""
-    statement = (
-        update(O)
-        .where(O.c.id == bindparam("row"), O.c.status.in_(words(*sources("lost"))))
-        .values(
-            status=target("lost"),
-            owner="",
-            lease_until=None,
-            moved_at=now,
-            not_before=bindparam("probe_at"),
-            reason="the process that sent it was lost",
-        )
-    )
-    values = [{"row": row.id, "probe_at": _in(_doubt_s(row, settle_s, default_s), now)} for row in rows]
+    values = [
+        {"row": row.id, "probe_at": _in(_doubt_s(row, settle_s, default_s), now), "now": now} for row in rows
+    ]
     if values:
-        connection.execute(statement, values)
+        connection.execute(_LOSE, values)
 
 
 def _doubt_s(row: Any, settle_s: Mapping[System, float], default_s: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from mappings.model import Kind, System
 from state import schema
@@ -18,6 +18,8 @@ BODY_LIMIT = 65_536
 """Characters of a raw record that are kept."""
 
 _T = schema.quarantine
+_GONE = delete(_T).where(_T.c.kind == bindparam("of_kind"), _T.c.key == bindparam("of_key"))
+_EVERY = select(_T).order_by(_T.c.first_seen_at, _T.c.kind, _T.c.key)
 
 
 def put(
@@ -58,14 +60,12 @@ def _key(id: str, body: str) -> str:
 
 def release(connection: Connection, kind: Kind, id: str) -> bool:
     """The record became readable; says whether it was in quarantine."""
-    gone = delete(_T).where(_T.c.kind == kind.value, _T.c.key == _key(id, ""))
-    return connection.execute(gone).rowcount == 1
+    return forget(connection, kind, _key(id, ""))
 
 
 def forget(connection: Connection, kind: Kind, key: str) -> bool:
     """A person puts a record away; says whether it was there."""
-    gone = delete(_T).where(_T.c.kind == kind.value, _T.c.key == key)
-    return connection.execute(gone).rowcount == 1
+    return connection.execute(_GONE, {"of_kind": kind.value, "of_key": key}).rowcount == 1
 
 
 def count(connection: Connection) -> int:
@@ -74,7 +74,7 @@ def count(connection: Connection) -> int:
 
 def every(connection: Connection) -> tuple[QuarantinedRecord, ...]:
     """All of them, oldest first."""
-    rows = connection.execute(select(_T).order_by(_T.c.first_seen_at, _T.c.kind, _T.c.key))
+    rows = connection.execute(_EVERY)
     return tuple(
         QuarantinedRecord(
             system=System(row.system),

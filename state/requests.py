@@ -17,6 +17,10 @@ from state import schema
 
 _T = schema.requests
 _HERE = _T.c.subject == bindparam("of")
+_ONE = select(_T).where(_HERE)
+_BEGIN = insert(_T)
+_REPLACE = update(_T).where(_HERE)
+_MOVE = _REPLACE.where(_T.c.stamp == bindparam("asked_at"))
 _OPEN = select(_T).where(_T.c.status != RequestStatus.OVER.value).order_by(_T.c.opened_at, _T.c.subject)
 
 
@@ -35,20 +39,20 @@ def open_request(
         return
     row = _row(Request(kind, subject, stamp, unremembered=unremembered), now) | {"opened_at": now}
     if before is None:
-        connection.execute(insert(_T), row)
+        connection.execute(_BEGIN, row)
     else:
-        connection.execute(update(_T).where(_HERE).values(row), {"of": subject})
+        connection.execute(_REPLACE, row | {"of": subject})
 
 
 def get(connection: Connection, subject: str) -> Request | None:
-    row = connection.execute(select(_T).where(_HERE), {"of": subject}).one_or_none()
+    row = connection.execute(_ONE, {"of": subject}).one_or_none()
     return None if row is None else _request(row)
 
 
 def put(connection: Connection, request: Request, now: datetime) -> bool:
     """Stores where a request stands; False when it was replaced by a newer one meanwhile."""
-    here = update(_T).where(_HERE, _T.c.stamp == request.stamp)
-    return connection.execute(here.values(_row(request, now)), {"of": request.subject}).rowcount == 1
+    values = _row(request, now) | {"of": request.subject, "asked_at": request.stamp}
+    return connection.execute(_MOVE, values).rowcount == 1
 
 
 def end(connection: Connection, subject: str, reason: str, now: datetime) -> bool:

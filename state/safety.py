@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from state import schema
 from state.types import SafetyStop
 
 _T = schema.safety_stops
+_OF_LANE = select(_T).where(_T.c.lane == bindparam("lane"))
+_EVERY = select(_T).order_by(_T.c.stopped_at, _T.c.lane)
 
 
 def stop(connection: Connection, found: SafetyStop) -> None:
@@ -30,13 +32,13 @@ def stop(connection: Connection, found: SafetyStop) -> None:
 
 
 def of_lane(connection: Connection, lane: str) -> SafetyStop | None:
-    row = connection.execute(select(_T).where(_T.c.lane == lane)).first()
+    row = connection.execute(_OF_LANE, {"lane": lane}).first()
     return None if row is None else SafetyStop(*row)
 
 
 def every(connection: Connection) -> tuple[SafetyStop, ...]:
     """Oldest first."""
-    rows = connection.execute(select(_T).order_by(_T.c.stopped_at, _T.c.lane))
+    rows = connection.execute(_EVERY)
     return tuple(SafetyStop(*row) for row in rows)
 
 

@@ -35,21 +35,20 @@ COLUMNS = (
 
 _ONE = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id"))
 _MANY = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
-_TWO = select(*COLUMNS).where(  # not an IN of pairs: SQLite would read the whole table for it
-    or_(
-        and_(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id")),
-        and_(_T.c.kind == bindparam("other_kind"), _T.c.id == bindparam("other_id")),
-    )
-)
 _NUMBERED = (
     select(*COLUMNS)
     .where(_T.c.kind == bindparam("kind"), _T.c.number == bindparam("number"))
     .order_by(_T.c.created_at, _T.c.id)
     .limit(2)
 )
-_LINES = (
+_ORDER_AND_LINES = (
     select(*COLUMNS)
-    .where(_T.c.kind == Kind.ORDER_LINE.value, _T.c.customer_order == bindparam("order"))
+    .where(
+        or_(
+            and_(_T.c.kind == Kind.CUSTOMER_ORDER.value, _T.c.id == bindparam("order")),
+            and_(_T.c.kind == Kind.ORDER_LINE.value, _T.c.customer_order == bindparam("order")),
+        )
+    )
     .order_by(_T.c.id)
 )
 _IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
@@ -105,15 +104,6 @@ class Snapshots:
             for row in self._connection.execute(_MANY, {"kind": kind.value, "ids": part}):
                 self.learn(to_record(row))
 
-    def preload_two(self, one: tuple[Kind, str], other: tuple[Kind, str]) -> None:
-        """Reads two records of different kinds in one statement."""
-        if one in self._seen or other in self._seen:
-            return  # then `get` needs one statement at most
-        self._seen |= {one: None, other: None}
-        values = {"kind": one[0].value, "id": one[1], "other_kind": other[0].value, "other_id": other[1]}
-        for row in self._connection.execute(_TWO, values):
-            self.learn(to_record(row))
-
     def learn(self, record: Record) -> None:
         """Keeps a record that was read from the database by another statement of this transaction."""
         if (record.kind, record.id) not in self._unwritten:
@@ -143,12 +133,13 @@ class Snapshots:
             self._unwritten.clear()
 
     def lines_of(self, order: str) -> tuple[Record, ...]:
-        """The lines of an order, read once for all domain orders of it. Reads what is flushed."""
+        """The lines of an order, read once for all domain orders of it, and with them the order. Reads what is flushed."""
         if order not in self._lines:
-            found = [to_record(row) for row in self._connection.execute(_LINES, {"order": order})]
-            for line in found:
-                self.learn(line)
-            self._lines[order] = tuple(line.id for line in found)
+            rows = self._connection.execute(_ORDER_AND_LINES, {"order": order})
+            found = [to_record(row) for row in rows]
+            for record in found:
+                self.learn(record)
+            self._lines[order] = tuple(one.id for one in found if one.kind is Kind.ORDER_LINE)
         lines = (self.get(Kind.ORDER_LINE, id) for id in self._lines[order])
         return tuple(line for line in lines if line is not None)
 

@@ -187,18 +187,6 @@ def drop(connection: Connection, gone: VanishedLink, by: str, reason: str, now: 
     return True
 
 
-def waived(connection: Connection, subject: str) -> frozenset[tuple[str, int]]:
-    """Slots of a domain order whose work order vanished and was let go."""
-    statement = select(_D.c.rule, _D.c.slot).where(_D.c.domain_order == subject, _D.c.rule != "")
-    return frozenset((row.rule, row.slot) for row in connection.execute(statement))
-
-
-def vanished_among(connection: Connection, ids: Collection[str]) -> frozenset[str]:
-    """Which of these work orders have vanished."""
-    here = and_(_IS_WORK_ORDER, _M.c.id.in_(sorted(ids)), _M.c.vanished_at.is_not(None))
-    return frozenset(connection.scalars(select(_M.c.id).where(here)))
-
-
 def count_open(connection: Connection, kind: Kind, without: Collection[str]) -> int:
     """How many records of a kind are known and in none of the states `without`."""
     here = and_(_S.c.kind == kind.value, _S.c.state.not_in(sorted(without)))

@@ -95,6 +95,10 @@ class Transaction:
         found = facts.facts_for(self._connection, self._snapshots, self._baseline, kind, id)
         return replace(found, catching_up=True) if found is not None and self.catching_up else found
 
+    def links_of(self, subject: str) -> tuple[Link, ...]:
+        """The links of a domain order or order task, oldest first."""
+        return tuple(one.link for one in links.of_subject(self._connection, subject))
+
     @property
     def catching_up(self) -> bool:
         """Whether the state may be older than the world."""

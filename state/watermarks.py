@@ -16,6 +16,7 @@ from state.types import Baseline, Identity, StateError, Watermark
 
 _ONE = select(schema.watermarks).where(schema.watermarks.c.feed == bindparam("feed"))
 _ALL = select(schema.watermarks).order_by(schema.watermarks.c.feed)
+_BASELINE = select(schema.baseline.c.at, schema.baseline.c.created_at)
 
 
 def watermark(connection: Connection, feed: str) -> Watermark | None:
@@ -49,7 +50,7 @@ def advance(
 
 
 def baseline(connection: Connection) -> Baseline | None:
-    row = connection.execute(select(schema.baseline.c.at, schema.baseline.c.created_at)).first()
+    row = connection.execute(_BASELINE).first()
     return None if row is None else Baseline(*row)
 
 

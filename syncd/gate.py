@@ -19,7 +19,7 @@ from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Facts, Kind, Record, System
 from mappings.requests import Request, RequestStatus, answered, is_final, judged
-from state.store import Done, Outcome, Overtaken, QuarantinedRecord, Store, Transaction
+from state.store import Done, Outcome, Overtaken, QuarantinedRecord, Store, Transaction, Watermark
 from syncd.intake import FEEDS
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -30,6 +30,16 @@ WRITES_TO_FSM = frozenset(
 ABOVE = ("order_line", "order")
 REFUSED_RETRY_S = 300.0
 """How long a request rests after OM refused its closure; a change of the request itself asks again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhomToLookAt:
+    """The records that a request is about, as far as the state knows them."""
+
+    subjects: tuple[Record, ...]
+    """The domain order first, then its order tasks and child domain orders."""
+    work_orders: tuple[str, ...]
+    """Linked to one of them; sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +110,8 @@ class Gate:
         with self._store.deciding() as tx:
             if not tx.move_request(request):
                 return 0
-            facts = _all_facts(tx, request)
-        look = self._look(request, facts)
+            whom = _whom_to_look_at(tx, request)
+        look = self._look(request, whom)
         sightings = Sightings()
         with self._store.deciding() as tx:
             if look is None:  # hidden for a while, or gone: the sweep finds out, and ends the request then
@@ -118,10 +128,10 @@ class Gate:
 
     def look(self, tx: Transaction, request: Request) -> Callable[[], Look | None]:
         """What has to be read for one request, by what the state knows; to be called behind the transaction."""
-        facts = _all_facts(tx, request)
-        return lambda: self._look(request, facts)
+        whom = _whom_to_look_at(tx, request)
+        return lambda: self._look(request, whom)
 
-    def _look(self, request: Request, facts: list[Facts]) -> Look | None:
+    def _look(self, request: Request, whom: WhomToLookAt) -> Look | None:
         try:
             subject = self._om.read(request.subject_kind, request.subject)
         except Missing:
@@ -131,15 +141,12 @@ class Gate:
             kind, id = subject.parents().get(field, (None, ""))
             for record in self._om.read_many(kind, [id]) if kind else ():
                 above[field] = record
-        linked = sorted({link.work_order for one in facts for link in one.links})
         settings = self._policy().links
         found = {
-            one.subject.id: self._fsm.find(
-                Kind.WORK_ORDER, settings.field, _named(one.subject, settings.match)
-            )
-            for one in facts
+            one.id: self._fsm.find(Kind.WORK_ORDER, settings.field, _named(one, settings.match))
+            for one in whom.subjects
         }
-        work_orders = self._fsm.read_many(Kind.WORK_ORDER, linked)
+        work_orders = self._fsm.read_many(Kind.WORK_ORDER, whom.work_orders)
         return Look(subject, above, {record.id: record for record in work_orders}, found)
 
     def _observe(self, tx: Transaction, look: Look, sightings: Sightings) -> None:
@@ -184,6 +191,7 @@ class Gate:
             )
             for one in facts
         ]
+        watermarks = self._store.watermarks()
         known = {one.subject.id for one in facts} | {record.id for record in look.above.values()}
         linked = {link.work_order for one in facts for link in one.links}
         return Evidence(
@@ -192,8 +200,8 @@ class Gate:
             line=look.above.get("order_line"),
             work_orders={id: look.work_orders[id] for id in sorted(linked & look.work_orders.keys())},
             catching_up=any(one.catching_up for one in facts),
-            intake_current=self._intake_current(request),
-            search_settled=self._search_settled(request),
+            intake_current=self._intake_current(request, watermarks),
+            search_settled=self._search_settled(request, watermarks),
             unsettled=tuple(
                 f"{effect.kind.replace('_', ' ')} ({effect.status.replace('_', ' ')})"
                 for one in facts
@@ -203,17 +211,17 @@ class Gate:
             quarantined=tuple(_concerning(self._store.quarantined(), known | linked)),
         )
 
-    def _intake_current(self, request: Request) -> bool:
+    def _intake_current(self, request: Request, watermarks: Mapping[str, Watermark]) -> bool:
         """Every OM feed was read to its end after the request, so that tasks and children made before it are known."""
-        passed = [self._store.watermark(kind.value) for kind in FEEDS[System.ORDER_MANAGEMENT]]
+        passed = [watermarks.get(kind.value) for kind in FEEDS[System.ORDER_MANAGEMENT]]
         return all(
             mark is not None and mark.passed_until is not None and mark.passed_until > request.stamp
             for mark in passed
         )
 
-    def _search_settled(self, request: Request) -> bool:
+    def _search_settled(self, request: Request, watermarks: Mapping[str, Watermark]) -> bool:
         """A pass over FSM began after the request was seen, plus what a search may lag behind."""
-        mark = self._store.watermark(Kind.WORK_ORDER.value)
+        mark = watermarks.get(Kind.WORK_ORDER.value)
         if mark is None or mark.passed_until is None or request.search_from is None:
             return False
         return mark.passed_until >= request.search_from + self._fsm.search_lag
@@ -223,9 +231,8 @@ class Gate:
     def _look_back(self, request: Request) -> int:
         """One more look at the work orders of a released request: what opened in the window is told, loudly."""
         with self._store.deciding() as tx:
-            facts = _all_facts(tx, request)
-        linked = sorted({link.work_order for one in facts for link in one.links})
-        work_orders = self._fsm.read_many(Kind.WORK_ORDER, linked)
+            whom = _whom_to_look_at(tx, request)
+        work_orders = self._fsm.read_many(Kind.WORK_ORDER, whom.work_orders)
         closed = self._policy().closed_work
         opened = tuple(record for record in work_orders if not is_closed(record, closed))
         sightings = Sightings()
@@ -257,11 +264,21 @@ def request_settled(tx: Transaction, effect: Effect, outcome: Outcome, refusal: 
         tx.move_request(replace(request, status=RequestStatus.WAITING))
 
 
-def _all_facts(tx: Transaction, request: Request) -> list[Facts]:
+def _family(tx: Transaction, request: Request) -> list[tuple[Kind, str]]:
     """The domain order first, then its order tasks and child domain orders."""
     subjects = tx.subjects_of(request.subject_kind, request.subject)
-    rest = [one for one in subjects if one[1] != request.subject]
-    facts = [tx.facts_for(kind, id) for kind, id in [(request.subject_kind, request.subject), *rest]]
+    return [(request.subject_kind, request.subject), *(one for one in subjects if one[1] != request.subject)]
+
+
+def _whom_to_look_at(tx: Transaction, request: Request) -> WhomToLookAt:
+    subjects = [tx.snapshot(kind, id) for kind, id in _family(tx, request)]
+    known = tuple(one for one in subjects if one is not None)
+    linked = {link.work_order for one in known for link in tx.links_of(one.id)}
+    return WhomToLookAt(known, tuple(sorted(linked)))
+
+
+def _all_facts(tx: Transaction, request: Request) -> list[Facts]:
+    facts = [tx.facts_for(kind, id) for kind, id in _family(tx, request)]
     return [one for one in facts if one is not None]
 
 

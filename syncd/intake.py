@@ -237,20 +237,23 @@ class Intake:
                 wanted[kind].add(id)
             if record.kind is Kind.WORK_ORDER and merged_into(record, self._links()):
                 wanted[Kind.WORK_ORDER].add(merged_into(record, self._links()))
-            for id in self._claimed(record):
-                for kind in SUBJECT_KINDS:
-                    wanted[kind].add(id)
+        for id in self._claimed(records):
+            for kind in SUBJECT_KINDS:
+                wanted[kind].add(id)
         return wanted
 
-    def _claimed(self, record: Record) -> set[str]:
-        """The subjects that a work order names by id, unless we know them. Their kinds are not told: each is looked for."""
-        named = claims(record, self._links()) if record.kind is Kind.WORK_ORDER else ()
-        return {
-            claim.value
-            for claim in named
-            if claim.match == "id"
-            and not any(self._store.known(kind, [claim.value]) for kind in SUBJECT_KINDS)
-        }
+    def _claimed(self, records: Sequence[Record]) -> set[str]:
+        """The subjects that work orders name by id, but those we know. Their kinds are not told: each is looked for."""
+        named = [
+            one
+            for record in records
+            if record.kind is Kind.WORK_ORDER
+            for one in claims(record, self._links())
+        ]
+        ids = {claim.value for claim in named if claim.match == "id"}
+        for kind in SUBJECT_KINDS:
+            ids -= self._store.known(kind, sorted(ids)) if ids else set()
+        return ids
 
     def _unknown(self, wanted: dict[Kind, set[str]], here: set[tuple[Kind, str]]) -> dict[Kind, set[str]]:
         unknown: dict[Kind, set[str]] = {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from mappings import creation, ponr
 from mappings.effects import EffectKind
+from mappings.model import Kind
 from state import engine
 from syncd import recheck, recreate
 from syncd.gate import Gate
@@ -81,11 +82,13 @@ def _without_missing(subject: Any) -> Any:
     return replace(subject, waived=slots)
 
 
-def _gate_from_memory(self: Any, request: Any, facts: Any) -> Any:
-    look = _LOOK(self, request, facts)
+def _gate_from_memory(self: Any, request: Any, whom: Any) -> Any:
+    look = _LOOK(self, request, whom)
     if look is None:
         return None
-    remembered = {record.id: record for one in facts for record in one.work_orders}
+    with self._store.deciding() as tx:
+        known = [tx.snapshot(Kind.WORK_ORDER, id) for id in whom.work_orders]
+    remembered = {record.id: record for record in known if record is not None}
     return replace(look, work_orders=remembered, found={})
 
 
@@ -96,7 +99,7 @@ def _close_unlooked(self: Any, effect: Any) -> Any:
     return recheck.SEND
 
 
-def _gate_without_barrier(self: Any, request: Any) -> bool:
+def _gate_without_barrier(self: Any, request: Any, watermarks: Any) -> bool:
     return True
 
 
