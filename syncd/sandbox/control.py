@@ -4,12 +4,16 @@ Served on both ports under /sandbox, without credentials, JSON in and out. Never
 cannot reach it by accident.
 
     GET    /sandbox                              these routes
-    POST   /sandbox/orders                       {locations: [names] | n, account?, contact?, priority?, product?, quantity?}
-                                                 -> {order, number, lines}
+    POST   /sandbox/orders                       {locations: [names] | n, account?, contact?, priority?, product?, quantity?,
+                                                  action?, move_from?: name} -> {order, number, lines}
     POST   /sandbox/orders/ID/approve|reject     the order, its revision or its cancellation, whichever waits
     POST   /sandbox/orders/ID/cancel             {approve: true}
-    POST   /sandbox/orders/ID/revise             {changes: {field: value} | {line or order id: {field: value}}, approve: true}
-    POST   /sandbox/domain-orders/ID/cancel|hold|resume|close|request-closure     domain orders and order tasks
+    POST   /sandbox/orders/ID/revise             {changes: {field: value} | {line or order id: {field: value}}, approve: true,
+                                                  characteristics?: the same, add_lines?: [names], drop_lines?: [ids]}
+    POST   /sandbox/orders/ID/characteristics    {values: {name: value} | {line id: {name: value}}}     outside of a revision
+    POST   /sandbox/orders/ID/decompose-further  {specification?, line?}     a domain order that appears late
+    POST   /sandbox/orders/ID/reinstate          cancelled, and approved again at a higher version; for a domain order too
+    POST   /sandbox/domain-orders/ID/cancel|hold|resume|close|request-closure|reinstate     domain orders and order tasks
     POST   /sandbox/records/TABLE/ID             {values: {...}, user?, system?}     an edit, with the rules watching
     DELETE /sandbox/records/TABLE/ID             {user?, system?}
     POST   /sandbox/ponr/TABLE/ID                {value: true}
@@ -27,7 +31,8 @@ cannot reach it by accident.
     GET    /sandbox/report                       everything there is, with notes, per correlation, and what is doubled
     GET    /sandbox/requests, DELETE             counts of requests by system, method and table; of writes
     GET    /sandbox/clock, POST                  {advance_s?, freeze?: bool}
-    POST   /sandbox/settings                     {enforcing?, fallout?, qualification?, decomposition_delay_ms?, token_life_s?,
+    POST   /sandbox/settings                     {enforcing?, fallout?, qualification?, cancel_in_progress?,
+                                                  decomposition_delay_ms?, token_life_s?,
                                                   properties?: {name: value}}
     POST   /sandbox/tokens/expire
 """
@@ -165,6 +170,7 @@ def _settings(world: World, _: tuple[str, ...], body: Body) -> object:
     orders.enforcing = body.flag("enforcing", default=orders.enforcing)
     orders.fallout = body.flag("fallout", default=orders.fallout)
     work.qualification = body.flag("qualification", default=work.qualification)
+    work.cancellable_in_progress = body.flag("cancel_in_progress", default=work.cancellable_in_progress)
     delay = body.number("decomposition_delay_ms", int(orders.delay / timedelta(milliseconds=1)))
     orders.delay = timedelta(milliseconds=delay)
     for instance in {id(i): i for i in (world.order_instance, world.field_instance)}.values():
@@ -180,6 +186,7 @@ def _settings(world: World, _: tuple[str, ...], body: Body) -> object:
     return {
         "enforcing": orders.enforcing,
         "qualification": work.qualification,
+        "cancel_in_progress": work.cancellable_in_progress,
         "decomposition_delay_ms": delay,
     }
 

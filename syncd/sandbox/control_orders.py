@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncd.sandbox import revisions
 from syncd.sandbox.control_tools import Body, ControlError, Handler, named, record, work_order
 from syncd.sandbox.field_service import DISPATCHER, FIELD_AGENT
-from syncd.sandbox.order_management import AGENT, MANAGER, PRODUCT, Placement
+from syncd.sandbox.order_management import AGENT, MANAGER, PRODUCT, Placement, Revision
 from syncd.sandbox.seed import CUSTOMERS, LOCATIONS
-from syncd.sandbox.tables_domain import DOMAIN_ORDER, ORDER, ORDER_TASK, WORK_ORDER, WORK_TEMPLATE
+from syncd.sandbox.tables_domain import (
+    DOMAIN_ORDER,
+    ORDER,
+    ORDER_LINE,
+    ORDER_TASK,
+    WORK_ORDER,
+    WORK_TEMPLATE,
+)
 
 if TYPE_CHECKING:
     from syncd.sandbox.records import Row
@@ -30,6 +38,7 @@ def _place(world: World, _: tuple[str, ...], body: Body) -> object:
         product=body.text("product", PRODUCT),
         action=body.text("action", "add"),
         quantity=body.text("quantity", "1"),
+        moved_from=named(om, "cmn_location", body.text("move_from")) if body.text("move_from") else "",
     )
     order = world.orders.place(placement, body.text("user", AGENT))
     return _summary(world, order)
@@ -78,17 +87,63 @@ def _cancel(world: World, ids: tuple[str, ...], body: Body) -> object:
 
 def _revise(world: World, ids: tuple[str, ...], body: Body) -> object:
     order = _order(world, ids[0])
-    world.orders.revise(order, _changes(world, order, body), body.text("user", AGENT))
+    om = world.order_instance
+    revision = Revision(
+        values=_changes(world, order, body, "changes"),
+        add=[named(om, "cmn_location", name) for name in _texts(body, "add_lines")],
+        drop=_texts(body, "drop_lines"),
+        characteristics=_changes(world, order, body, "characteristics"),
+    )
+    world.orders.revise(order, revision, body.text("user", AGENT))
     return _approved(world, order, body)
 
 
-def _changes(world: World, order: Row, body: Body) -> dict[str, dict[str, str]]:
+def _texts(body: Body, name: str) -> list[str]:
+    given = body.values.get(name, [])
+    if not isinstance(given, list):
+        raise ControlError(f"{name} must be a list")
+    return [str(one) for one in given]
+
+
+def _characterise(world: World, ids: tuple[str, ...], body: Body) -> object:
+    """Characteristics of a line, or of every line of an order, outside of a revision."""
+    order = _order(world, ids[0])
+    for id, values in _changes(world, order, body, "values").items():
+        line = record(world.order_instance, ORDER_LINE, id)
+        revisions.characterise(world.orders, line, values, body.text("user", AGENT))
+    return _summary(world, order)
+
+
+def _further(world: World, ids: tuple[str, ...], body: Body) -> object:
+    order = _order(world, ids[0])
+    given = body.text("line")
+    line = record(world.order_instance, ORDER_LINE, given) if given else world.orders.lines(order)[0]
+    return _state(world, revisions.further(world.orders, line, body.text("specification", "Managed Router")))
+
+
+def _reinstate_order(world: World, ids: tuple[str, ...], body: Body) -> object:
+    order = _order(world, ids[0])
+    lines = world.orders.lines(order)
+    below = [row for line in lines for row in world.orders.domain_orders(line)]
+    tasks = [task for row in below for task in world.orders.order_tasks(row)]
+    revisions.reinstate(world.orders, [*below, *tasks, *lines, order], order, body.text("user", MANAGER))
+    return _summary(world, order)
+
+
+def _reinstate(world: World, ids: tuple[str, ...], body: Body) -> object:
+    row = _subject(world, ids[0])
+    order = record(world.order_instance, ORDER, row["order"])
+    revisions.reinstate(world.orders, [row], order, body.text("user", MANAGER))
+    return _state(world, row)
+
+
+def _changes(world: World, order: Row, body: Body, name: str) -> dict[str, dict[str, str]]:
     """Values by record id; plain values are meant for every line."""
-    given = body.mapping("changes")
+    given = body.mapping(name)
     changes: dict[str, dict[str, str]] = {}
     for key, value in given.items():
         if isinstance(value, dict):
-            changes[key] = {str(name): str(new) for name, new in value.items()}
+            changes[key] = {str(field): str(new) for field, new in value.items()}
             continue
         for line in world.orders.lines(order):
             changes.setdefault(line.id, {})[key] = str(value)
@@ -220,7 +275,11 @@ ORDER_ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", r"/orders/(\w+)/reject"): _reject,
     ("POST", r"/orders/(\w+)/cancel"): _cancel,
     ("POST", r"/orders/(\w+)/revise"): _revise,
+    ("POST", r"/orders/(\w+)/characteristics"): _characterise,
+    ("POST", r"/orders/(\w+)/decompose-further"): _further,
+    ("POST", r"/orders/(\w+)/reinstate"): _reinstate_order,
     ("POST", r"/domain-orders/(\w+)/cancel"): _cancel_subject,
+    ("POST", r"/domain-orders/(\w+)/reinstate"): _reinstate,
     ("POST", r"/domain-orders/(\w+)/hold"): _hold,
     ("POST", r"/domain-orders/(\w+)/resume"): _resume,
     ("POST", r"/domain-orders/(\w+)/close"): _close,

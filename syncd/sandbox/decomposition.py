@@ -48,28 +48,37 @@ CATALOGUE = {
 }
 
 
-def decompose(orders: OrderManagement, order: Row, line: Row) -> None:
-    """Creates the domain orders of a line, once per unit of its quantity."""
+def decompose(
+    orders: OrderManagement, order: Row, line: Row, *, units: int = 1, action: str = "", location: str = ""
+) -> None:
+    """Creates the domain orders of a line, once per unit. A move gives their action and place."""
     product = orders.instance.store.get(SPECIFICATION, line["product_specification"])
     name = product["name"] if product else ""
     part = CATALOGUE.get(name, Part(PRODUCT_ORDER, name))
-    for _ in range(int(line["quantity"] or "1")):
-        _create(orders, part, order, line, "")
+    shared = {"order": order.id, "action": action or line["action"] or "add"}
+    if location:
+        shared["location"] = location
+    for _ in range(units):
+        _create(orders, part, order["number"], line, shared)
 
 
-def _create(orders: OrderManagement, part: Part, order: Row, line: Row, parent: str) -> None:
-    from syncd.sandbox.order_management import decomposed_values
+def decompose_late(orders: OrderManagement, line: Row, specification: str, *, parent: str) -> Row:
+    """One resource order beside those that are there already."""
+    found = orders.instance.store.get(SPECIFICATION, specification)
+    shared = {"order": line["order"], "action": line["action"] or "add", "parent": parent}
+    part = Part(RESOURCE_ORDER, found["name"] if found else "")
+    return _create(orders, part, line["number"], line, shared)
 
+
+def _create(orders: OrderManagement, part: Part, number: str, line: Row, shared: dict[str, str]) -> Row:
     instance = orders.instance
     specification = instance.store.first(SPECIFICATION, name=part.specification)
     values = {
-        **decomposed_values(line),
-        "order": order.id,
+        **orders.decomposed_values(line),
         "order_line_item": line.id,
-        "parent": parent,
         "specification": specification.id if specification else "",
-        "action": line["action"] or "add",
-        "short_description": f"{part.specification} for {order['number']}",
+        "short_description": f"{part.specification} for {number}",
+        **shared,
     }
     codes = instance.codes
     table = next(name for name in instance.dictionary.chain(part.table) if name in codes)
@@ -78,7 +87,8 @@ def _create(orders: OrderManagement, part: Part, order: Row, line: Row, parent: 
     for task_type, request_type in part.tasks:
         _create_task(orders, row, task_type, request_type)
     for child in part.children:
-        _create(orders, child, order, line, row.id)
+        _create(orders, child, number, line, {**shared, "parent": row.id})
+    return row
 
 
 def _create_task(orders: OrderManagement, domain_order: Row, task_type: str, request_type: str) -> None:

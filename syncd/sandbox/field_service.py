@@ -59,6 +59,8 @@ class FieldService:
     def __init__(self, instance: Instance, *, qualification: bool = False) -> None:
         self.instance = instance
         self.qualification = qualification
+        self.cancellable_in_progress = True
+        """Some instances let nobody cancel a work order that somebody is working on."""
         book = instance.rules
         book.add("Work Order State Flow", WORK_ORDER, BEFORE, (INSERT, UPDATE), self._guard_order)
         book.add("Set Company And Caller", WORK_ORDER, BEFORE, (INSERT, UPDATE), _set_company)
@@ -171,8 +173,11 @@ class FieldService:
             return
         codes = self.instance.codes[WORK_ORDER]
         target = codes.name(change.new("state"))
-        if target not in ORDER_FLOW.get(codes.name(change.was("state")), ()):
+        before = codes.name(change.was("state"))
+        if target not in ORDER_FLOW.get(before, ()):
             raise change.abort("Work Order State Flow")
+        if target == "canceled" and before == "work_in_progress" and not self.cancellable_in_progress:
+            raise change.abort("Work In Progress Cannot Be Canceled")
         if target == "canceled" and not change.notes.get("work_notes"):
             raise data_policy("The following fields are mandatory: Work notes")
 

@@ -7,12 +7,11 @@ watch every write. What approval makes of an order is in `decomposition`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syncd.sandbox import order_rules
-from syncd.sandbox.decomposition import decompose
+from syncd.sandbox import order_rules, revisions
 from syncd.sandbox.errors import ApiError
 from syncd.sandbox.instance import SYSTEM_USER
 from syncd.sandbox.rules import Change
@@ -45,6 +44,19 @@ class Placement:
     product: str = PRODUCT
     action: str = "add"
     quantity: str = "1"
+    moved_from: str = ""
+    """For a move: the place where the product ceases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What an agent changes in a running order: values by the id of the order or a line, lines at new places, lines that
+    are dropped, and characteristics by line."""
+
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    add: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    characteristics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class OrderManagement:
@@ -64,7 +76,9 @@ class OrderManagement:
         self.fallout = False
         self._agenda = agenda
         self._before_hold: dict[str, str] = {}
-        self._before_revision: dict[str, dict[str, dict[str, str]]] = {}
+        self._before_revision: dict[str, list[tuple[Row, dict[str, str]]]] = {}
+        self._added: dict[str, list[Row]] = {}
+        self._dropped: dict[str, set[str]] = {}
         order_rules.register(self)
         instance.rules.add("Start Order Decomposition", ORDER, "after", ("update",), self._watch_acknowledged)
 
@@ -110,6 +124,7 @@ class OrderManagement:
                 "product_specification": specification.id if specification else "",
                 "action": placement.action,
                 "quantity": placement.quantity,
+                "u_moved_from": placement.moved_from,
             }
             self.instance.insert(ORDER_LINE, line, user)
         self._move_all([*self.lines(order), order], "new", user)
@@ -120,6 +135,7 @@ class OrderManagement:
         state = self.state_of(order)
         if state in {"new", "revision_in_progress"}:
             self._before_revision.pop(order.id, None)
+            self._added.pop(order.id, None)
             self._move_all([*self.lines(order), order], "acknowledged", user)
         elif state == "assessing_cancellation":
             self._cancel_approved(order, user)
@@ -132,35 +148,46 @@ class OrderManagement:
         if state == "new":
             self._move_all([*self.lines(order), order], "rejected", user)
         elif state in {"revision_in_progress", "assessing_cancellation"}:
-            for id, values in self._before_revision.pop(order.id, {}).items():
-                row = self.instance.store.get("task", id)
-                if row is not None:
-                    self.instance.update(row, values, user)
+            for row, values in self._before_revision.pop(order.id, []):
+                self.instance.update(row, values, user)
+            self._dropped.pop(order.id, None)
+            for line in self._added.pop(order.id, []):
+                self.move(line, "canceled", user)
             self._move_all([*self.lines(order), order], "in_progress", user)
             self._release(order)
         else:
             raise _refused(f"an order in state {state} cannot be rejected")
 
-    def revise(self, order: Row, changes: Mapping[str, Mapping[str, str]], user: str = AGENT) -> None:
-        """Starts an in-flight revision: `changes` are new values by the id of the order or one of its lines."""
+    def revise(self, order: Row, revision: Revision, user: str = AGENT) -> None:
+        """Starts an in-flight revision; what it changes stands at once and is taken back when it is rejected."""
         self._open_revision(order, "update")
         rows = {row.id: row for row in (order, *self.lines(order))}
-        before: dict[str, dict[str, str]] = {}
-        for id, values in changes.items():
-            row = rows.get(id)
-            if row is None:
-                raise _refused(f"no line {id} in this order")
-            before[id] = {name: row[name] for name in values}
-            self.instance.update(row, values, user)
+        values = {id: dict(given) for id, given in revision.values.items()}
+        for id in revision.drop:
+            values.setdefault(id, {})["revision_operation"] = "cancel"
+        unknown = (values.keys() | revision.characteristics.keys()) - rows.keys()
+        if unknown:
+            raise _refused(f"no line {', '.join(sorted(unknown))} in this order")
+        before = self._before_revision[order.id] = []
+        for id, given in values.items():
+            row = rows[id]
+            before.append((row, {name: row[name] for name in given}))
+            self.instance.update(row, given, user)
             if row is not order:
-                ledger = {
-                    "order_line_item": id,
-                    "line_version": row["version"],
-                    "change_type": ", ".join(values),
-                }
-                self.instance.insert(INFLIGHT_CHANGE, ledger, user)
-        self._before_revision[order.id] = before
-        self._start("revision_in_progress", "update", order, [rows[id] for id in changes], user)
+                self._ledger(row, ", ".join(given), user)
+        for id, named in revision.characteristics.items():
+            for row in revisions.characterise(self, rows[id], named, user).values():
+                old = row["previous_characteristic_option_value"]
+                before.append((row, {"characteristic_option_value": old}))
+            self._ledger(rows[id], "Characteristic", user)
+        self._dropped[order.id] = {*revision.drop}
+        self._added[order.id] = [revisions.add_line(self, order, place, user) for place in revision.add]
+        touched = {*values, *revision.characteristics} - {*revision.drop}
+        self._start("revision_in_progress", "update", order, [rows[id] for id in sorted(touched)], user)
+
+    def _ledger(self, line: Row, change_type: str, user: str) -> None:
+        row = {"order_line_item": line.id, "line_version": line["version"], "change_type": change_type[:40]}
+        self.instance.insert(INFLIGHT_CHANGE, row, user)
 
     def request_cancel(self, order: Row, user: str = AGENT) -> None:
         """Asks for the cancellation of a running order; one that has not started is cancelled at once."""
@@ -186,7 +213,8 @@ class OrderManagement:
             raise _refused("the point of no return is reached")
 
     def _start(self, state: str, operation: str, order: Row, lines: Sequence[Row], user: str) -> None:
-        for row in {row.id: row for row in (*lines, order)}.values():
+        running = (row for row in (*lines, order) if not order_rules.is_terminal(self.state_of(row)))
+        for row in {row.id: row for row in running}.values():
             version = {"version": str(int(row["version"] or "1") + 1), "revision_operation": operation}
             self.move(row, state, user, **version)
         for row in self._fulfilment(order):
@@ -223,34 +251,40 @@ class OrderManagement:
         """What follows an approval: decomposition of what is new, and the end of a revision for what is there."""
         if self.state_of(order) != "acknowledged":
             return
+        dropped = self._dropped.pop(order.id, set())
         for line in self.lines(order):
-            existing = self.domain_orders(line)
-            for domain_order in existing:
-                if not order_rules.is_terminal(self.state_of(domain_order)):
-                    self.instance.update(domain_order, decomposed_values(line))
-            if not existing:
-                decompose(self, order, line)
+            if line.id in dropped:
+                revisions.end_line(self, line)
+            else:
+                revisions.fulfil(self, order, line)
         self._release(order, via="scheduled")
         self._move_all([*self.lines(order), order], "in_progress", SYSTEM_USER)
+
+    def take_over(self, domain_order: Row, line: Row) -> None:
+        """A domain order follows its line; where it ceases because of a move, its place stays."""
+        values = self.decomposed_values(line)
+        if line["u_moved_from"] and domain_order["action"] == "change":
+            values.pop("location", None)
+        self.instance.update(domain_order, values)
+
+    @staticmethod
+    def decomposed_values(line: Row) -> dict[str, str]:
+        """What a domain order takes over from its line."""
+        names = (
+            "location",
+            "account",
+            "contact",
+            "priority",
+            "expected_start_date",
+            "committed_due_date",
+            "version",
+        )
+        return {name: line[name] for name in names if line[name]}
 
     def _move_all(self, rows: Sequence[Row], state: str, user: str) -> None:
         for row in rows:
             if not order_rules.is_terminal(self.state_of(row)):
                 self.move(row, state, user)
-
-
-def decomposed_values(line: Row) -> dict[str, str]:
-    """What a domain order takes over from its line."""
-    names = (
-        "location",
-        "account",
-        "contact",
-        "priority",
-        "expected_start_date",
-        "committed_due_date",
-        "version",
-    )
-    return {name: line[name] for name in names if line[name]}
 
 
 def _refused(text: str) -> ApiError:

@@ -47,7 +47,7 @@ def define_order_management(d: Dictionary) -> None:
         f"{_PARTIES} {_PROMISES} order:ref({ORDER}) parent_line_item:ref({ORDER_LINE}) product_specification:ref({SPECIFICATION})"
         f" service_specification:ref({SPECIFICATION}) product_offering:ref({SPECIFICATION}) action(40)=add? action_reason(100) quantity:int=1"
         " state(40)=draft? priority:int? ponr:bool version:int=1 revision_operation(40)? external_id(100) external_inventory_id(100)"
-        " mrc:dec nrc:dec order_type(40) planned_start_date:dt planned_end_date:dt",
+        " mrc:dec nrc:dec order_type(40) planned_start_date:dt planned_end_date:dt u_moved_from:ref(cmn_location)",
         extends="task",
         label="Order Line Item",
         prefix="ORDL",

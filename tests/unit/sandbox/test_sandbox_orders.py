@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from syncd.sandbox.tables_domain import DOMAIN_ORDER, ORDER, ORDER_TASK
+from syncd.sandbox.tables_domain import CHARACTERISTIC, DOMAIN_ORDER, ORDER, ORDER_TASK
 from syncd.sandbox.tables_domain import ORDER_LINE as LINE
 
 
@@ -251,3 +251,110 @@ def test_a_closure_request_is_a_marker_on_the_domain_order(om, people):
     people.do(f"domain-orders/{router['sys_id']}/request-closure")
     assert by_specification(om, order, "Managed Router")["u_closure_request"] == "requested"
     assert om.change(DOMAIN_ORDER, router["sys_id"], u_closure_request="")["u_closure_request"] == ""
+
+
+@pytest.fixture
+def running(om, people):
+    """An order of one line that is in progress, and a way to revise it and wait for the outcome."""
+    placed = people.do("orders", locations=["Berlin Mitte"])
+    people.do(f"orders/{placed['order']}/approve")
+    people.wait(5)
+
+    def revise(**body):
+        people.do(f"orders/{placed['order']}/revise", **body)
+        people.wait(5)
+
+    return placed, revise
+
+
+def tops(om, order, **fields) -> list[dict]:
+    return om.list(DOMAIN_ORDER, f"order={order['order']}^parentISEMPTY^ORDERBYnumber", **fields)
+
+
+def test_a_higher_quantity_is_decomposed_further_and_a_lower_one_cancels_the_surplus(om, running):
+    placed, revise = running
+    revise(changes={"quantity": "3"})
+    assert [row["state"] for row in tops(om, placed)] == ["in_progress"] * 3
+    revise(changes={"quantity": "1"})
+    assert [row["state"] for row in tops(om, placed)] == ["in_progress", "canceled", "canceled"]
+    assert Counter(row["state"] for row in domain_orders(om, placed)) == {"in_progress": 4, "canceled": 8}
+
+
+def test_a_revision_adds_a_line_and_drops_another(om, running):
+    placed, revise = running
+    revise(add_lines=["Hamburg Altona"])
+    revise(drop_lines=placed["lines"])
+    lines = om.list(LINE, f"order={placed['order']}^ORDERBYnumber", sysparm_fields="location.name,state")
+    assert [(line["location.name"], line["state"]) for line in lines] == [
+        ("Berlin Mitte", "canceled"),
+        ("Hamburg Altona", "in_progress"),
+    ]
+    assert [row["state"] for row in tops(om, placed)] == ["canceled", "in_progress"]
+    assert state(om, ORDER, placed["order"]) == "in_progress"
+
+
+def test_a_rejected_revision_leaves_no_line_and_drops_none(om, people, running):
+    placed, revise = running
+    change = {
+        "characteristics": {"speed": "1000"},
+        "add_lines": ["Hamburg Altona"],
+        "drop_lines": placed["lines"],
+    }
+    people.do(f"orders/{placed['order']}/characteristics", values={"speed": "100"})
+    revise(**change, approve=False)
+    people.do(f"orders/{placed['order']}/reject")
+    people.wait(5)
+    lines = om.list(LINE, f"order={placed['order']}^ORDERBYnumber")
+    assert [line["state"] for line in lines] == ["in_progress", "canceled"]
+    assert (
+        om.one(CHARACTERISTIC, f"order_line_item={placed['lines'][0]}")["characteristic_option_value"]
+        == "100"
+    )
+
+
+def test_a_move_ceases_at_the_old_place_and_provides_at_the_new_one(om, people):
+    placed = people.do("orders", locations=["Munich Sendling"], move_from="Berlin Mitte", action="change")
+    people.do(f"orders/{placed['order']}/approve")
+    people.wait(5)
+    made = tops(om, placed, sysparm_fields="action,location.name")
+    assert [(row["action"], row["location.name"]) for row in made] == [
+        ("change", "Berlin Mitte"),
+        ("add", "Munich Sendling"),
+    ]
+    people.do(f"orders/{placed['order']}/revise", changes={"priority": "1"})
+    people.wait(5)
+    made = tops(om, placed, sysparm_fields="action,location.name,priority,state")
+    assert {(row["location.name"], row["priority"], row["state"]) for row in made} == {
+        ("Berlin Mitte", "1", "in_progress"),
+        ("Munich Sendling", "1", "in_progress"),
+    }
+
+
+def test_a_domain_order_may_appear_late_even_after_the_point_of_no_return(om, people, running):
+    placed, _ = running
+    people.do(f"ponr/{LINE}/{placed['lines'][0]}", value=True)
+    people.do(f"orders/{placed['order']}/decompose-further", specification="Managed Router")
+    routers = om.list(DOMAIN_ORDER, f"order={placed['order']}^specification.name=Managed Router")
+    assert [row["state"] for row in routers] == ["in_progress"] * 2
+    assert all(row["parent"] for row in routers)
+
+
+@pytest.mark.parametrize("what", ["orders", "domain-orders"])
+def test_what_was_cancelled_can_be_approved_again_at_a_higher_version(om, people, running, what):
+    placed, _ = running
+    id = placed["order"] if what == "orders" else by_specification(om, placed, "Fiber Access")["sys_id"]
+    people.do(f"{what}/{id}/cancel")
+    people.wait(5)
+    people.do(f"{what}/{id}/reinstate")
+    assert {row["state"] for row in domain_orders(om, placed)} == {"in_progress"}
+    assert int(om.one(ORDER, f"sys_id={placed['order']}")["version"]) >= 2
+
+
+def test_where_the_instance_says_so_nobody_cancels_work_that_is_in_progress(fsm, people, running, om):
+    placed, _ = running
+    subject = by_specification(om, placed, "Fiber Access")
+    made = people.do("work-orders", domain_order=subject["sys_id"])
+    people.do(f"work-orders/{made['sys_id']}/advance", to="in_progress")
+    people.do("settings", cancel_in_progress=False)
+    reply = fsm.try_change("wm_order", made["sys_id"], state="7", work_notes="no")
+    assert (reply.status_code, "aborted by Business Rule" in reply.text) == (403, True)

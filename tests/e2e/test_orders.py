@@ -1,0 +1,220 @@
+"""What real orders bring: revisions, fan-out, cancellations, the point of no return - over real HTTP, in one running world.
+
+Each test has orders of its own; what is asserted is read from the two servers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+LINE = "sn_ind_tmt_orm_order_line_item"
+DOMAIN_ORDER = "sn_ind_tmt_orm_domain_order"
+TASK = "sn_ind_tmt_orm_order_task"
+PER_UNIT = 4
+"""Work orders that one unit of the product gets."""
+
+
+class Order:
+    """One approved order and what came of it."""
+
+    def __init__(self, site: Any, units: int = 1, **placed: Any) -> None:
+        self.site = site
+        found = site.control("POST", "orders", **{"locations": ["Berlin Mitte"], **placed})
+        self.id, self.lines = found["order"], found["lines"]
+        self.do("approve")
+        self.until("its work orders", lambda: len(self.work_orders()) == units * PER_UNIT and self.quiet())
+
+    def do(self, verb: str, **body: Any) -> Any:
+        return self.site.control("POST", f"orders/{self.id}/{verb}", **body)
+
+    def revise(self, **body: Any) -> None:
+        self.do("revise", **body)
+
+    def until(self, what: str, look: Any) -> Any:
+        return self.site.wait_for(what, look, limit_s=40)
+
+    def domain_orders(self) -> list[dict[str, str]]:
+        return self.site.sandbox.rows("om", DOMAIN_ORDER, f"order={self.id}^ORDERBYnumber")
+
+    def router(self) -> dict[str, str]:
+        """The domain order of the first router: it has two work orders."""
+        return next(r for r in self.domain_orders() if r["short_description"].startswith("Managed Router"))
+
+    def subjects(self) -> list[str]:
+        ids = [row["sys_id"] for row in self.domain_orders()]
+        tasks = self.site.sandbox.rows("om", TASK)
+        return [*ids, *(task["sys_id"] for task in tasks if task["order"] in ids)]
+
+    def work_orders(self, subject: str = "") -> list[dict[str, str]]:
+        mine = {subject} if subject else set(self.subjects())
+        rows = self.site.sandbox.rows("fsm", "wm_order", "ORDERBYnumber")
+        return [row for row in rows if row["correlation_id"].split(":")[2:3] and owner(row) in mine]
+
+    def states(self, subject: str = "") -> Counter[str]:
+        mine = {row["sys_id"] for row in self.work_orders(subject)}
+        rows = self.site.sandbox.report()["work_orders"]
+        return Counter(row["state_name"] for row in rows if row["sys_id"] in mine)
+
+    def notes(self, kind: str, subject: str = "") -> list[str]:
+        ids = [subject] if subject else self.subjects()
+        return [n for id in ids for n in self.site.sandbox.notes(id) if f"[syncd:1:{kind}:" in n]
+
+    def quiet(self) -> bool:
+        """Every subject with work orders names them."""
+        owners = {owner(row) for row in self.work_orders()}
+        return all(self.notes("created", one) for one in owners)
+
+    def polled(self, times: int = 2) -> None:
+        """Waits until all feeds were polled again."""
+        feeds = ("wm_task", TASK)
+        before = [self.site.sandbox.reads().get(feed, 0) for feed in feeds]
+
+        def again() -> bool:
+            now = [self.site.sandbox.reads().get(feed, 0) for feed in feeds]
+            return all(n >= b + times for n, b in zip(now, before, strict=True))
+
+        self.until("more polls", again)
+
+    def stays(self, polls: int = 3) -> None:
+        """More polls change nothing, and no note stands twice."""
+        before = self.site.sandbox.writes()
+        self.polled(polls)
+        assert self.site.sandbox.writes() == before
+        texts = [n for id in self.subjects() for n in self.site.sandbox.notes(id)]
+        assert max(Counter(texts).values(), default=1) == 1
+
+
+def owner(work_order: dict[str, str]) -> str:
+    return work_order["correlation_id"].split(":")[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prompt(site: Any) -> None:
+    site.control("POST", "settings", decomposition_delay_ms=200)
+
+
+def test_a_revision_is_held_with_one_note_and_its_content_goes_out_at_its_end(site: Any) -> None:
+    order = Order(site)
+    order.revise(changes={"priority": "1", "quantity": "2"}, approve=False)
+    order.until("a note of each hold", lambda: len(order.notes("onhold")) == 3)
+    order.stays()
+    assert {row["priority"] for row in order.work_orders()} <= {"3", "4"}
+    order.do("approve")
+    order.until("the second unit", lambda: len(order.work_orders()) == 2 * PER_UNIT)
+    order.until("the priority", lambda: {row["priority"] for row in order.work_orders()} == {"1"})
+    order.until("the notes", lambda: len(order.notes("amended")) == PER_UNIT and order.quiet())
+    assert "- priority: 3 -> 1" in order.notes("amended")[0]
+    assert len(order.notes("onhold")) == 3
+    order.revise(changes={"quantity": "1"})
+    order.until("the surplus", lambda: order.states()["canceled"] == PER_UNIT)
+    order.until("its notes", lambda: len(order.notes("status")) == PER_UNIT)
+    order.stays()
+
+
+def test_a_rejected_revision_and_an_edit_without_effect_send_nothing(site: Any) -> None:
+    order = Order(site)
+    before = order.work_orders()
+    order.revise(changes={"priority": "1", "contact": ""}, add_lines=["Hamburg Altona"], approve=False)
+    order.until("the holds", lambda: len(order.notes("onhold")) == 3)
+    order.do("reject")
+    order.polled()
+    order.revise(changes={"mrc": "12.50"})
+    order.polled(5)
+    order.stays()
+    content = ("priority", "location", "account", "short_description", "state")
+    assert [[r[c] for c in content] for r in order.work_orders()] == [[r[c] for c in content] for r in before]
+    assert order.notes("amended") == []
+
+
+def test_lines_are_added_to_and_dropped_from_a_running_order(site: Any) -> None:
+    order = Order(site)
+    old = {row["sys_id"] for row in order.work_orders()}
+    order.revise(add_lines=["Hamburg Altona"], drop_lines=order.lines)
+    order.until(
+        "the new line", lambda: order.states()["ready_for_dispatch"] == PER_UNIT == order.states()["canceled"]
+    )
+    gone = [row for row in site.sandbox.report()["work_orders"] if row["sys_id"] in old]
+    assert {row["state_name"] for row in gone} == {"canceled"}
+    order.until("the notes", lambda: order.quiet() and len(order.notes("status")) == PER_UNIT)
+    order.stays()
+
+
+def test_a_move_is_work_at_the_new_place(site: Any) -> None:
+    order = Order(site, locations=["Munich Sendling"], move_from="Berlin Mitte", action="change", units=0)
+    order.until("the work orders", lambda: len(order.work_orders()) >= PER_UNIT and order.quiet())
+    names = {row["sys_id"]: row["name"] for row in site.sandbox.rows("fsm", "cmn_location")}
+    actions = {row["sys_id"]: row["action"] for row in order.domain_orders()}
+    installed = [row for row in order.work_orders() if owner(row) in actions]
+    assert {(actions[owner(row)], names[row["location"]]) for row in installed} == {
+        ("add", "Munich Sendling")
+    }
+    order.stays()
+
+
+def test_one_line_at_the_point_of_no_return_locks_the_order_until_it_is_cleared(site: Any) -> None:
+    order = Order(site, units=2, locations=["Berlin Mitte", "Hamburg Altona"])
+    free, flagged = order.lines
+    site.control("POST", f"ponr/{LINE}/{flagged}", value=True)
+    order.polled()
+    site.control("POST", f"records/{LINE}/{free}", values={"priority": "2"})
+    order.until("the refusals", lambda: len(order.notes("refused")) == 3)
+    late = order.do("decompose-further", line=free, specification="Managed Router")
+    order.until("what was decomposed late", lambda: len(order.work_orders(late["sys_id"])) == 2)
+    assert {row["priority"] for row in order.work_orders() if owner(row) != late["sys_id"]} <= {"3", "4"}
+    order.until("its note", order.quiet)
+    order.stays()
+    site.control("POST", f"ponr/{LINE}/{flagged}", value=False)
+    order.until("what was held back", lambda: [r["priority"] for r in order.work_orders()].count("2") == 6)
+    order.until("the notes", lambda: len(order.notes("amended")) == PER_UNIT)
+
+
+def test_a_cancelled_domain_order_takes_its_children_along_and_a_refusal_waits_for_a_person(
+    site: Any,
+) -> None:
+    order = Order(site)
+    (begun, *_) = order.work_orders(order.router()["sys_id"])
+    site.control("POST", f"work-orders/{begun['sys_id']}/advance", to="in_progress")
+    site.control("POST", "settings", cancel_in_progress=False)
+    (top,) = [row for row in order.domain_orders() if not row["parent"]]
+    site.control("POST", f"domain-orders/{top['sys_id']}/cancel")
+    order.until("the cancels", lambda: order.states() == {"canceled": PER_UNIT - 1, "work_in_progress": 1})
+    order.until("the refusal", lambda: order.notes("refusal", order.router()["sys_id"]))
+    (note,) = order.notes("refusal")
+    assert begun["number"] in note and "Business Rule" in note
+    assert "cancel_work_order" in site.ground.verb("quarantine", "list").stdout
+    order.until("its notes", lambda: len(order.notes("status")) >= PER_UNIT - 1)
+    site.control("POST", "settings", cancel_in_progress=True)
+
+
+def test_an_order_that_is_approved_again_gets_the_next_generation(site: Any) -> None:
+    order = Order(site)
+    order.do("cancel")
+    order.until("the cancels", lambda: order.states()["canceled"] == PER_UNIT)
+    order.do("reinstate")
+    order.until("the next generation", lambda: len(order.work_orders()) == 2 * PER_UNIT)
+    generations = Counter(row["correlation_id"].rpartition(":")[2] for row in order.work_orders())
+    assert generations == {"1": PER_UNIT, "2": PER_UNIT}
+
+
+def test_a_rule_that_matches_no_more_is_told_and_its_work_orders_stay(site: Any) -> None:
+    order = Order(site)
+    router = order.router()["sys_id"]
+    site.control("POST", f"records/{DOMAIN_ORDER}/{router}", values={"action": "suspend"})
+    order.until("the note", lambda: order.notes("unmatched", router))
+    (note,) = order.notes("unmatched")
+    assert all(row["number"] in note for row in order.work_orders(router))
+    assert len(site.events("rule.unmatched")) == 1
+    order.stays()
+    assert order.states() == {"ready_for_dispatch": PER_UNIT}
+
+
+def test_a_hundred_domain_orders_in_one_second_lose_and_double_nothing(site: Any) -> None:
+    order = Order(site, units=25, locations=25)
+    made = order.domain_orders()
+    assert len(made) == 100
+    assert len({row["sys_created_on"] for row in made}) <= 2
+    assert len({row["correlation_id"] for row in order.work_orders()}) == 25 * PER_UNIT
+    order.stays()
