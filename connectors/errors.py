@@ -31,6 +31,10 @@ class Busy(RemoteError):
         self.retry_after = retry_after
 
 
+class Exhausted(Busy):
+    """The request budget has no room, or the system has just asked another thread to wait: surely not sent."""
+
+
 class Doubtful(RemoteError):
     """A write whose outcome is unknown: probe after settle, then class it; never send again blindly."""
 

@@ -26,6 +26,7 @@ import httpx
 import orjson
 
 from connectors import exchanges, strict_json
+from connectors.budget import Limiter
 from connectors.deadline import Deadline, DeadlineBackend
 from connectors.errors import Doubtful, Misconfigured, RemoteError, Unreachable, Unsafe
 from connectors.strict_json import BadJson
@@ -109,11 +110,13 @@ class Transport:
         monotonic: Callable[[], float] = time.monotonic,
         on_request: Callable[[RequestSeen], None] | None = None,
         read_only: bool = False,
+        limiter: Limiter | None = None,
     ) -> None:
-        """With `read_only` whatever is not a read by its method, or said to be none by its caller (a token is
+        """`limiter` says when a request may leave; with none, at once. With `read_only` whatever is not a read by its method, or said to be none by its caller (a token is
         asked for by POST), raises `Unsafe` before a byte of it leaves."""
         self.system = system
         self._read_only = read_only
+        self._limiter = limiter or Limiter(system, monotonic=monotonic)
         self._base = _checked_origin(base_url, system)
         self._limits = limits
         self._tls = _tls_context(ca_file, system) if self._base.scheme == "https" else None
@@ -137,11 +140,12 @@ class Transport:
         """One request, one reply of any status. `write` defaults to what the method says.
 
         Raises `Unreachable` when it surely was not executed or only reads, `Doubtful` when a write may have been
-        executed, `Misconfigured` when TLS does not accept the server.
+        executed, `Misconfigured` when TLS does not accept the server, `Exhausted` when it may not leave now.
         """
         write = method not in _SAFE_METHODS if write is None else write
         if self._read_only and write:
             raise Unsafe(f"{method} {path}: this connector may only read")
+        self._limiter.take()
         client, deadline = self._client()
         record = exchanges.current()
         named = {} if record is None else {exchanges.HEADER: record.next_id()}
@@ -165,6 +169,7 @@ class Transport:
             if record is not None:
                 record.note(method, None if reply is None else reply.status, seconds)
             self._report(method, path, reply, seconds)
+        self._limiter.saw(reply.status, reply.headers, reply.date)
         return reply
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.auth import Auth
+from connectors.budget import Limiter
 from connectors.errors import Misconfigured
 from connectors.http import Limits, RequestSeen, Transport
 from connectors.ports import FieldService, OrderManagement
@@ -46,6 +47,8 @@ class ConnectionSettings:
     overlap: timedelta | None = None
     settle: timedelta | None = None
     retries: Retries = field(default_factory=Retries)
+    limiter: Limiter | None = None
+    """Says when a request may leave."""
 
 
 def build_order_management(
@@ -129,5 +132,6 @@ def _table_api(
         monotonic=monotonic,
         on_request=on_request,
         read_only=read_only,
+        limiter=settings.limiter,
     )
     return TableApi(transport, settings.auth)

@@ -28,6 +28,7 @@ _PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED = (
     outbox.words(status)[0]
     for status in (EffectStatus.PENDING, EffectStatus.IN_FLIGHT, EffectStatus.IN_DOUBT, EffectStatus.PARKED)
 )
+_URGENT = [EffectKind.CREATE_WORK_ORDER.value, EffectKind.CLOSE_DOMAIN_ORDER.value]
 _C = schema.outbox.alias("c")  # the candidate
 _B = schema.outbox.alias("b")  # another one of its queue
 _P = schema.outbox.alias("p")  # a parked one of its queue
@@ -81,8 +82,15 @@ _NEXT = (
         _C.c.first_sent_at,
         _C.c.last_sent_at,
         _C.c.unremembered,
+        _C.c.background,
     )
-    .where(*_heads(), _DUE, _C.c.system.not_in(bindparam("without", expanding=True)))
+    .where(
+        *_heads(),
+        _DUE,
+        _C.c.system.not_in(bindparam("without", expanding=True)),
+        or_(_C.c.system.not_in(bindparam("scarce", expanding=True)), _C.c.kind.in_(_URGENT)),
+        or_(_C.c.system.not_in(bindparam("idle", expanding=True)), _C.c.background.is_(False)),
+    )
     .order_by(_C.c.priority, _C.c.background, _C.c.id)
     .limit(bindparam("limit", type_=Integer))
     # a row that is being settled or superseded just now is passed by, never waited for (PostgreSQL)
@@ -137,13 +145,22 @@ def claim(
     *,
     settle_s: Mapping[System, float],
     without: Collection[System],
+    scarce: Collection[System],
+    idle: Collection[System],
     now: datetime,
 ) -> tuple[Claim, ...]:
-    """Takes up to `limit` due heads, none of the systems `without`. Expired leases go into doubt first."""
+    """Takes up to `limit` due heads, none of the systems `without`, only urgent ones of those that are `scarce`, and live ones
+    of those that are `idle`. Expired leases go into doubt first."""
     rows = connection.execute(_OUT_OF_TIME, {"now": now}).all()
     _start_again(connection, [row for row in rows if row.moved_at > now], now)
     outbox.lose(connection, [row for row in rows if row.moved_at <= now], settle_s, lease_s, now)
-    values = {"now": now, "limit": limit, "without": [system.value for system in without]}
+    values = {
+        "now": now,
+        "limit": limit,
+        "without": [system.value for system in without],
+        "scarce": [system.value for system in scarce],
+        "idle": [system.value for system in idle],
+    }
     rows = list(connection.execute(_NEXT, values))
     if rows:
         until = now + timedelta(seconds=lease_s)
@@ -162,6 +179,7 @@ def _to_claim(row: Any, now: datetime) -> Claim:
         last_sent_at=row.last_sent_at,
         claimed_at=now,
         unremembered=row.unremembered,
+        background=bool(row.background),
     )
 
 

@@ -33,7 +33,7 @@ WAIT_S = 10
 CONNECTIONS = 40
 """Connections at once: one for each delivery worker, and a few for the other lanes."""
 
-RUNNING, MIGRATING, CLAIMING, LEASING = range(7963261, 7963265)
+RUNNING, MIGRATING, CLAIMING, LEASING, BUDGETING = range(7963261, 7963266)
 """What is done one at a time, as numbers of advisory locks (PostgreSQL)."""
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration."""
 
 metadata = MetaData()
@@ -223,6 +223,18 @@ backfills = Table(
     Column("began_at", Instant, nullable=False),
     Column("finished_at", Instant),
 )
+
+request_blocks = Table(
+    "request_blocks",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("background", Boolean, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    sqlite_autoincrement=True,  # permits are never given back to a block of somebody else
+)
+"""Permits for requests that count against a budget."""
 
 plans = Table(
     "plans",

@@ -13,9 +13,11 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from mappings.budget import Purpose, Terms
 from mappings.model import EffectStatus, Kind, System
 from mappings.requests import Request
 from state import (
+    budget,
     catch_up,
     claims,
     identity,
@@ -29,7 +31,7 @@ from state import (
     summary,
     watermarks,
 )
-from state.engine import CLAIMING, LEASING, Database, database_now
+from state.engine import BUDGETING, CLAIMING, LEASING, Database, database_now
 from state.history import History
 from state.leases import run_lock, runner_says
 from state.migrations import check_revision, create_or_migrate
@@ -38,6 +40,7 @@ from state.types import (
     Backfill,
     Backlog,
     Baseline,
+    BudgetUse,
     Canary,
     Claim,
     Done,
@@ -52,6 +55,7 @@ from state.types import (
     Overtaken,
     Parked,
     ParkedEffect,
+    Permits,
     QuarantinedRecord,
     SafetyStop,
     StateError,
@@ -71,6 +75,7 @@ __all__ = [
     "Backfill",
     "Backlog",
     "Baseline",
+    "BudgetUse",
     "Canary",
     "Claim",
     "Done",
@@ -86,6 +91,7 @@ __all__ = [
     "Overtaken",
     "Parked",
     "ParkedEffect",
+    "Permits",
     "QuarantinedRecord",
     "SafetyStop",
     "StateError",
@@ -229,9 +235,13 @@ class Store:
         lease_s: float,
         settle_s: Mapping[System, float] = _NO_SETTLE,
         without: Collection[System] = (),
+        *,
+        scarce: Collection[System] = (),
+        idle: Collection[System] = (),
     ) -> tuple[Claim, ...]:
         """Takes up to `limit` effects that are due, one for each queue at most, for `lease_s` seconds; none of the
-        systems `without`.
+        systems `without`, only creates and gate answers of those that are `scarce`, nothing that a backfill intended of
+        those that are `idle`.
 
         Leases that have run out go into doubt, to be probed after `settle_s` (another `lease_s` where it says nothing).
         """
@@ -245,6 +255,8 @@ class Store:
                 lease_s,
                 settle_s=settle_s,
                 without=without,
+                scarce=scarce,
+                idle=idle,
                 now=self._now(connection),
             )
 
@@ -280,6 +292,21 @@ class Store:
         """What keeps lanes from their systems now, for who looks from outside of the daemon."""
         with self._database.writing(LEASING) as connection:
             lanes.keep_outages(connection, outages)
+
+    def lease_requests(self, system: System, purpose: Purpose, wanted: int, terms: Terms) -> Permits:
+        """A block of up to `wanted` permits for requests to a system, shared by all processes on this state."""
+        with self._database.writing(BUDGETING) as connection:
+            return budget.lease(connection, system, purpose, wanted, terms, now=self._now(connection))
+
+    def give_back_requests(self, id: int, unused: int) -> None:
+        """Permits of a block that nobody will use."""
+        with self._database.writing(BUDGETING) as connection:
+            budget.give_back(connection, id, unused)
+
+    def budget_use(self, system: System, terms: Terms) -> BudgetUse:
+        """What counts against a budget now, for `syncd status`."""
+        with self._database.reading() as connection:
+            return budget.use(connection, system, terms, self._now(connection))
 
     def summary(self) -> Summary:
         """The figures of `syncd status`, all of one instant."""

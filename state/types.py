@@ -124,6 +124,8 @@ class Claim:
     claimed_at: datetime | None = None
     unremembered: bool = False
     """Another life may have sent it, perhaps under the key of another version, and this state does not remember."""
+    background: bool = False
+    """A backfill intended it."""
     remembered: frozenset[str] = frozenset()
     """For an unremembered note: the markers of the notes on its subject that this state knows to stand."""
 
@@ -301,6 +303,26 @@ class Backfill:
     read: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """A block of `count` permits for requests, to be used within `valid_s`; with none, when to ask again."""
+
+    id: int
+    count: int
+    valid_s: float
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """What counts against the request budget of a system now, and how much of it is the background's."""
+
+    system: System
+    requests: int
+    used: int
+    background: int
 
 
 @dataclass(frozen=True, slots=True)

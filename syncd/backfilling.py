@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from connectors.errors import RemoteError
+from connectors.budget import requests_for
+from connectors.errors import Exhausted, RemoteError
+from mappings.budget import Purpose
 from syncd.backfill import Wish
 from syncd.backfill_report import Backfilled, Progress
 from syncd.logs import Log
@@ -73,6 +75,19 @@ def run(
     told: Callable[[Progress], None],
 ) -> Backfilled:
     """One run. Raises `IdentityChanged` before it reads from a stranger, and what `Backfill.run` raises."""
+    with requests_for(Purpose.BACKGROUND, patient=True):
+        return _run(app, wish, stopping, plan=plan, pace=pace, told=told)
+
+
+def _run(
+    app: App,
+    wish: Wish,
+    stopping: Callable[[], bool],
+    *,
+    plan: bool,
+    pace: Pace,
+    told: Callable[[Progress], None],
+) -> Backfilled:
     recognise(app, plan=plan)
     started = time.monotonic()
 
@@ -83,6 +98,8 @@ def run(
     try:
         done = app.backfill.run(wish, stopping, plan=plan, told=after_page)
     except RemoteError as error:
+        if isinstance(error, Exhausted) and stopping():  # it waited for a permit
+            return Backfilled()
         _tell(app, wish, Backfilled(), started, type(error).__name__, plan=plan)
         raise
     _tell(app, wish, done, started, _outcome(done), plan=plan)

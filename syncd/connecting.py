@@ -5,7 +5,10 @@ Called by `wiring` and by commands that talk to a system without any lanes. Send
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from connectors.auth import Auth, Basic, OAuth
+from connectors.budget import Limiter
 from connectors.ports import FieldService, OrderManagement
 from connectors.registry import ConnectionSettings, build_field_service, build_order_management
 from connectors.retrying import Retries
@@ -15,28 +18,33 @@ from syncd.pulse import Pulse
 
 
 def connect(
-    config: Config, pulse: Pulse | None = None, *, read_only: bool = False
+    config: Config,
+    pulse: Pulse | None = None,
+    limiters: Mapping[System, Limiter] | None = None,
+    *,
+    read_only: bool = False,
 ) -> tuple[OrderManagement, FieldService]:
     """The two connectors of a config; they send nothing yet, and with `read_only` never anything but reads. `pulse` hears of
-    every request."""
+    every request, `limiters` say when one may leave."""
     pulse = pulse or Pulse()
     retries = Retries(sleep=pulse.pause)
+    limiters = limiters or {}
     om = build_order_management(
         config.profiles[System.ORDER_MANAGEMENT],
-        _settings(config.order_management, retries),
+        _settings(config.order_management, retries, limiters.get(System.ORDER_MANAGEMENT)),
         on_request=pulse.seen,
         read_only=read_only,
     )
     fsm = build_field_service(
         config.profiles[System.FIELD_SERVICE],
-        _settings(config.field_service, retries),
+        _settings(config.field_service, retries, limiters.get(System.FIELD_SERVICE)),
         on_request=pulse.seen,
         read_only=read_only,
     )
     return om, fsm
 
 
-def _settings(section: SystemSection, retries: Retries) -> ConnectionSettings:
+def _settings(section: SystemSection, retries: Retries, limiter: Limiter | None) -> ConnectionSettings:
     return ConnectionSettings(
         id=section.id,
         url=section.url,
@@ -45,6 +53,7 @@ def _settings(section: SystemSection, retries: Retries) -> ConnectionSettings:
         deadline_s=section.deadline.total_seconds(),
         ca_file=section.ca_file,
         retries=retries,
+        limiter=limiter,
     )
 
 

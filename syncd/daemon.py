@@ -128,6 +128,7 @@ class Daemon:
         self._notify.stopping(f"finishing what is in flight{f', after {name}' if name else ''}")
         self._stopping.set()
         self._wake.set()
+        self._app.budgets.stop()
         self._app.catch_up.looked(ORDER[0])  # nobody need wait for it any more
 
     def _take_config(self, scheduler: BackgroundScheduler) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from connectors.exchanges import recorded
 from mappings import decisions
+from mappings.budget import Purpose
 from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind, Reason
 from mappings.keys import request_name
@@ -35,6 +36,7 @@ from state.store import (
     Transaction,
 )
 from syncd import logs
+from syncd.budgets import Budgets
 from syncd.dispatch import LANE, Dispatch
 from syncd.gate import request_settled
 from syncd.logs import Log
@@ -98,6 +100,7 @@ class Delivery:
         wait: Wait = wait_for_workers,
         strangers: Callable[[], Collection[System]] = frozenset,
         pulse: Pulse | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         """`strangers` are systems that nothing may be sent to, because nobody has recognised them yet. `pulse` hears what
         the workers do."""
@@ -117,6 +120,7 @@ class Delivery:
         self._wait = wait
         self._strangers = strangers
         self._pulse = pulse or Pulse(monotonic=monotonic)
+        self._budgets = budgets or Budgets()
         # Outlives a drain that failed: what workers have in hand is settled by the next one, and counts as in flight.
         self._running: dict[Future[Performed], Claim] = {}
         self._began: dict[int, float] = {}
@@ -150,8 +154,17 @@ class Delivery:
         def may_send() -> bool:
             return self._monotonic() < until
 
-        without = self._dispatch.paused() | frozenset(self._strangers())
-        claims = self._store.claim(self._owner, free, self._lease_s, self._settle_s, without)
+        out_of = self._budgets.out_of
+        without = self._dispatch.paused() | frozenset(self._strangers()) | out_of(Purpose.URGENT)
+        claims = self._store.claim(
+            self._owner,
+            free,
+            self._lease_s,
+            self._settle_s,
+            without,
+            scarce=out_of(Purpose.LIVE),
+            idle=out_of(Purpose.BACKGROUND),
+        )
         for claim in map(self._with_memory, claims):
             self._began[claim.id] = self._monotonic()
             self._running[self._executor.submit(self._perform, claim, may_send)] = claim

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
 
+from connectors.budget import requests_for
 from connectors.errors import (
     Busy,
     Conflict,
     Doubtful,
+    Exhausted,
     Misconfigured,
     Missing,
     Refused,
@@ -28,6 +30,7 @@ from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Kind, Record, System
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
+from syncd.budgets import purpose_of
 from syncd.creates import Creates, Sighting, Tactic
 from syncd.health import Health
 from syncd.logs import Log
@@ -94,7 +97,8 @@ class Dispatch:
         effect = claim.effect
         _MAY_SEND.set(may_send)
         try:
-            performed = self._steps[effect.kind](claim)
+            with requests_for(purpose_of(claim)):
+                performed = self._steps[effect.kind](claim)
         except RemoteError as error:
             return answer_not_parked(self._failed(claim, error))
         if performed.healthy:
@@ -344,9 +348,13 @@ class Dispatch:
             return Performed(claim, Parked(str(error)), missing=True)
         if isinstance(error, Refused):
             return Performed(claim, Parked(str(error)), refusal=error.reason)
-        if not isinstance(error, Unreadable):  # one record that does not parse says nothing about the system
-            self._health.failed(at_fault(claim.effect, error), LANE, error)
         wait = backoff(claim.attempt)
+        if isinstance(error, Exhausted):
+            # nothing is wrong with the system, and what is urgent may still go on
+            wait = max(wait, error.retry_after or 0.0)
+        elif not isinstance(error, Unreadable):
+            # one record that does not parse says nothing about the system
+            self._health.failed(at_fault(claim.effect, error), LANE, error)
         outcome = InDoubt(str(error), wait) if sent or claim.probing else NotSent(str(error), wait)
         return Performed(claim, outcome, healthy=False)
 

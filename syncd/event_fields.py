@@ -75,6 +75,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "plan": "the planned work orders: rule and slot",
         "probe_in_s": "seconds until a look at the remote system is believed",
         "problems": "how many problems were found",
+        "purpose": "urgent: creates and gate answers; live: the rest; background: the sweep and backfills",
         "rate": "records a second",
         "quiet": "turns of the lane without news since its last line; counts include theirs",
         "reason": "why",

@@ -238,6 +238,12 @@ _REMOTES = (
         "A remote system does not answer; its lanes wait and try again.",
         "error detail retry_in_s",
     ),
+    _event(
+        "budget.exhausted",
+        "warning",
+        "The request budget of a system has no room for these requests; they wait, creates and gate answers last.",
+        "purpose retry_in_s",
+    ),
     _event("remote.recovered", "info", "A remote system answers again.", "outage_s failures"),
     _event(
         "remote.misconfigured",

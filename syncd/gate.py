@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from connectors.budget import requests_for
 from connectors.errors import Busy, Missing, RemoteError, Unreachable
 from connectors.ports import FieldService, OrderManagement
 from mappings.breach import Breach
+from mappings.budget import Purpose
 from mappings.closure import Evidence, Hold, Release, SubjectEvidence, is_closed
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
@@ -85,7 +87,8 @@ class Gate:
         failures: list[RemoteError] = []
         for request in self._store.requests():
             try:
-                born += self._step(request)
+                with requests_for(Purpose.URGENT):
+                    born += self._step(request)
             except (Unreachable, Busy) as error:
                 failures.append(error)
                 break

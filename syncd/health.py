@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.errors import Busy, FilterIgnored, Misconfigured, RemoteError
+from connectors.errors import Busy, Exhausted, FilterIgnored, Misconfigured, RemoteError
 from mappings.model import System
 from syncd.logs import Log
 
@@ -66,6 +66,7 @@ class Health:
         with self._lock:
             now = self._monotonic()
             known = any(type(o.error) is type(error) for (s, _), o in self._outages.items() if s is system)
+            known = known or isinstance(error, Exhausted)  # told by who keeps the budget
             outage = self._outages.setdefault((system, lane), _Outage(now, error, now))
             outage.error = error
             outage.failures += 1
@@ -98,7 +99,7 @@ class Health:
                     other.until = other.until if isinstance(other.error, Busy) else now
                     other.since = min(other.since, outage.since)
                     other.failures += outage.failures
-        if outage is not None and not rest:
+        if outage is not None and not rest and not isinstance(outage.error, Exhausted):
             length = round(now - outage.since, 1)
             self._log.event("remote.recovered", system=system, outage_s=length, failures=outage.failures)
 

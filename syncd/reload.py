@@ -19,7 +19,8 @@ from syncd import logs
 from syncd.config import Config, load_config
 from syncd.config.live import is_live
 from syncd.config.load import rehashed
-from syncd.config.sections import Section, Settings
+from syncd.config.sections import Settings
+from syncd.config.systems import Section
 from syncd.figures import Live
 from syncd.log_lines import printable
 from syncd.logs import Log

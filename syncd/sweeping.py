@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from connectors.budget import requests_for
 from connectors.errors import Misconfigured, RemoteError
+from mappings.budget import Purpose
 from state.store import StateLocked
 from syncd.cycles import Turn
 from syncd.identity import NEXT, IdentityChanged, strange
@@ -66,6 +68,11 @@ def sweep_up(app: App, stopping: Callable[[], bool]) -> int:
 def run_alone(app: App, stopping: Callable[[], bool], *, plan: bool = False) -> Swept:
     """One sweep while nobody else sweeps. Raises `StateLocked` when somebody does, `IdentityChanged` before it compares a
     stranger, and the connectors' errors."""
+    with requests_for(Purpose.BACKGROUND, patient=True):
+        return _alone(app, stopping, plan=plan)
+
+
+def _alone(app: App, stopping: Callable[[], bool], *, plan: bool) -> Swept:
     recognise(app, plan=plan)
     if plan:
         return app.sweep.run(stopping, plan=True)

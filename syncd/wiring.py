@@ -19,6 +19,7 @@ from mappings.model import Kind, System
 from mappings.ponr import Mode, Scope
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate, runner_says
 from syncd.backfill import Backfill
+from syncd.budgets import Budgets, limiter_of, terms_of
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config
@@ -69,6 +70,7 @@ class App:
     identities: Identities
     catch_up: CatchUp
     vitals: Vitals
+    budgets: Budgets
     executor: Executor
     pulse: Pulse
     cycles: Cycles
@@ -87,7 +89,9 @@ class App:
         return self.store.lose(DAEMON_OWNER, settle)
 
     def close(self) -> None:
+        self.budgets.stop()
         self.executor.shutdown(wait=True, cancel_futures=True)
+        self.budgets.close()
         self.store.close()
         for remote in self.systems.values():
             remote.close()
@@ -147,7 +151,8 @@ def _assemble(
     read_only: bool,
 ) -> App:
     pulse = Pulse(lambda: live.figures().step_limit_s)
-    om, fsm = connect(config, pulse, read_only=read_only)
+    limiters = {s: limiter_of(s, terms_of(config.system(s)), store, log, pulse.beat) for s in System}
+    om, fsm = connect(config, pulse, limiters, read_only=read_only)
     live = Live(policy_of(config), figures_of(config))
     executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")
     app = assemble(
@@ -163,6 +168,7 @@ def _assemble(
         named=identities_of(config),
         now=now,
         pulse=pulse,
+        budgets=Budgets(limiters),
     )
     app.live = live
     return app
@@ -200,6 +206,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     owner: str,
     baseline: datetime,
     named: Mapping[System, Identity] | None = None,
+    budgets: Budgets | None = None,
     now: Callable[[], datetime],
     monotonic: Callable[[], float] = time.monotonic,
     wait: Wait = wait_for_workers,
@@ -254,6 +261,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             wait=wait,
             strangers=identities.strangers,
             pulse=pulse,
+            budgets=budgets,
         ),
         journals=journals,
         gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
@@ -289,6 +297,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             log=log,
             page_size=at_start.page_size[System.ORDER_MANAGEMENT],
         ),
+        budgets=budgets or Budgets(),
         executor=executor,
         pulse=pulse,
         cycles=Cycles(log, store, pulse, monotonic),

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from connectors.budget import asked_wait_s
 from connectors.errors import (
     Busy,
     Conflict,
@@ -141,30 +140,7 @@ def _misconfigured(reply: Reply, what: str, system: str) -> Misconfigured:
 def _busy(reply: Reply, what: str, system: str) -> Busy:
     return Busy(
         f"{what}: asked to wait ({reply.status})",
-        retry_after=_wait_s(reply),
+        retry_after=asked_wait_s(reply.headers, reply.date),
         system=system,
         status=reply.status,
     )
-
-
-def _wait_s(reply: Reply) -> float | None:
-    """Seconds that the server asks for: `Retry-After` as seconds or date, else the reset of its rate limit. Dates are
-    compared with the server's own clock."""
-    after = reply.headers.get("retry-after", "").strip()
-    if after.isascii() and after.isdecimal():
-        return float(min(int(after), 86_400))
-    until = _http_date(after)
-    reset = reply.headers.get("x-ratelimit-reset", "").strip()
-    if until is None and reset.isascii() and reset.isdecimal() and len(reset) < 12:
-        until = datetime.fromtimestamp(int(reset), UTC)
-    if until is None or reply.date is None:
-        return None
-    return min(max(0.0, (until - reply.date).total_seconds()), 86_400.0)
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -104,7 +104,10 @@ def command(
     )
     app = build(config, logs.get(), run=run_name, owner_prefix="backfill:")
     try:
-        with _until_signal() as (stop, code), _shown(on_terminal, logs.get(), wish, LogLines) as told:
+        with (
+            _until_signal(app.budgets.stop) as (stop, code),
+            _shown(on_terminal, logs.get(), wish, LogLines) as told,
+        ):
             done = run(app, wish, stop.is_set, plan=plan, pace=Pace(rate, stop.wait), told=told)
     except OtherPeriod as error:
         raise click.UsageError(f"{error}; give this one another --name") from None
@@ -147,7 +150,7 @@ def _exit(done: Backfilled, interrupted: int, *, plan: bool) -> int:
 
 
 @contextmanager
-def _until_signal() -> Iterator[tuple[threading.Event, Callable[[], int]]]:
+def _until_signal(stop_waiting: Callable[[], None]) -> Iterator[tuple[threading.Event, Callable[[], int]]]:
     """The first INT or TERM ends the run behind its page, a second one at once; then which exit code it asked for."""
     stop = threading.Event()
     asked: list[int] = []
@@ -155,6 +158,7 @@ def _until_signal() -> Iterator[tuple[threading.Event, Callable[[], int]]]:
     def handle(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
         stop.set()
+        stop_waiting()
         signal.signal(number, signal.SIG_DFL)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from syncd.config.load import Config, load_config
-from syncd.config.sections import SystemSection
+from syncd.config.systems import SystemSection
 from syncd.config.values import Secret
 
 __all__ = ["Config", "Secret", "SystemSection", "load_config"]

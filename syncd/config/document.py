@@ -19,7 +19,8 @@ from syncd import exits
 from syncd.config.explain import keys_at, sample
 from syncd.config.live import is_live
 from syncd.config.load import Config
-from syncd.config.sections import DEFAULT_FIELDS, FieldSource, LifecycleSection, Section, Settings
+from syncd.config.sections import DEFAULT_FIELDS, FieldSource, LifecycleSection, Settings
+from syncd.config.systems import Section
 from syncd.config.toml_text import toml, toml_key
 from syncd.config.values import show_default
 

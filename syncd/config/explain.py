@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from mappings.toml_places import Path, did_you_mean
-from syncd.config.sections import Section, Settings
+from syncd.config.sections import Settings
+from syncd.config.systems import Section
 from syncd.config.toml_text import toml
 from syncd.config.values import WRONG, show_default
 

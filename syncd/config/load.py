@@ -27,7 +27,6 @@ from syncd.config.named import Named, Tree, look_up
 from syncd.config.sections import (
     OPTIONAL,
     DaemonSection,
-    FieldServiceSection,
     FieldSource,
     LinksSection,
     LogSection,
@@ -35,8 +34,8 @@ from syncd.config.sections import (
     RulesSection,
     Settings,
     StateSection,
-    SystemSection,
 )
+from syncd.config.systems import FieldServiceSection, SystemSection
 from syncd.config.together import together
 from syncd.config.values import Surroundings
 

@@ -27,6 +27,7 @@ cannot reach it by accident.
     DELETE /sandbox/work-orders/ID
     POST   /sandbox/history                      {domain_orders: n}
     GET    /sandbox/faults, POST, DELETE         see `faults`: {system?, kind, method?, table?, count?, skip?, ...}
+    GET    /sandbox/limits, POST, DELETE         {system?, requests, per_s}: a rate limit rule; how often it was met
     POST   /sandbox/rows                         {system, table, query?}: rows as they stand, whatever faults and access rules say
     GET    /sandbox/report                       everything there is, with notes, per correlation, and what is doubled
     GET    /sandbox/requests, DELETE             counts of requests by system, method and table; of writes
@@ -121,6 +122,22 @@ def _add_fault(world: World, _: tuple[str, ...], body: Body) -> object:
     return {"id": fault.id, "kind": fault.kind}
 
 
+def _set_limit(world: World, _: tuple[str, ...], body: Body) -> object:
+    for system, name in (("order_management", "om"), ("field_service", "fsm")):
+        if body.text("system") in ("", "both", name):
+            world.rates.set(system, body.number("requests", 100), body.number("per_s", 3600))
+    return world.rates.report()
+
+
+def _limits(world: World, _: tuple[str, ...], __: Body) -> object:
+    return world.rates.report()
+
+
+def _clear_limits(world: World, _: tuple[str, ...], __: Body) -> object:
+    world.rates.clear()
+    return {}
+
+
 def _list_faults(world: World, _: tuple[str, ...], __: Body) -> object:
     return {
         "faults": [{"id": f.id, "kind": f.kind, "system": f.system, "count": f.count} for f in world.faults]
@@ -207,6 +224,9 @@ _TABLE = {
     ("GET", "/faults"): _list_faults,
     ("DELETE", r"/faults"): _clear_faults,
     ("DELETE", r"/faults/(\d+)"): _clear_faults,
+    ("POST", "/limits"): _set_limit,
+    ("GET", "/limits"): _limits,
+    ("DELETE", "/limits"): _clear_limits,
     ("POST", "/rows"): _rows,
     ("GET", "/report"): _report,
     ("GET", "/requests"): _requests,

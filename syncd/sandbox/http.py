@@ -74,7 +74,15 @@ class Port:
             return self._control.serve(request)
         if not request.path.startswith("/api/") and request.path != "/oauth_token.do":
             return Reply(404, raw=b"<html><body>Page not found</body></html>", content_type=_HTML)
-        return await self._with_faults(request)
+        served, headers = self._world.rates.take(self._system)
+        if not served:
+            reply = error_reply(
+                ApiError(429, "Rate limit exceeded", "Rate limit of the rule sandbox exceeded")
+            )
+        else:
+            reply = await self._with_faults(request)
+        reply.headers.update(headers)
+        return reply
 
     async def _with_faults(self, request: Request) -> Reply:
         target = self._api.instance.dialect.inner_table(_table(request))

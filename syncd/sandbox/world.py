@@ -21,6 +21,7 @@ from syncd.sandbox.field_service import FieldService
 from syncd.sandbox.instance import Instance
 from syncd.sandbox.itsm_rules import register_platform_rules
 from syncd.sandbox.order_management import OrderManagement
+from syncd.sandbox.rates import Rates
 from syncd.sandbox.seed import seed_base, seed_field_service, seed_order_management
 from syncd.sandbox.tables_domain import define_field_service, define_order_management
 from syncd.sandbox.tables_platform import define_platform
@@ -56,6 +57,7 @@ class World:
         self.agenda = Agenda(self.clock)
         self.faults = FaultBook(self.clock)
         self.traffic = Traffic()
+        self.rates = Rates()
         if options.shared:
             self.order_instance = self.field_instance = self._instance("shared", (OM, FSM))
         else:

@@ -74,6 +74,7 @@ app = SimpleNamespace(
     intake=SimpleNamespace(begin=feed, take_page=lambda current: False),
     delivery=SimpleNamespace(drain=drain),
     gate=SimpleNamespace(answer_all=answer_all), journals=SimpleNamespace(wanted=lambda: ()),
+    budgets=SimpleNamespace(stop=lambda: None),
     turns=SimpleNamespace(take=lambda name: True, give_back=lambda: None),
     identities=SimpleNamespace(recognise=lambda system: None),
     catch_up=SimpleNamespace(

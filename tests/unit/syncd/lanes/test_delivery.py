@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.errors import Busy, Conflict, Doubtful, Misconfigured, Refused, Unreachable
-from mappings.model import Kind
+from connectors.errors import Busy, Conflict, Doubtful, Exhausted, Misconfigured, Refused, Unreachable
+from mappings.model import Kind, System
 
 FAULTS = [
     pytest.param(Unreachable("refused"), False, id="surely not sent"),
@@ -16,6 +16,19 @@ FAULTS = [
     pytest.param(Conflict("duplicate key"), True, id="conflict after the commit"),
     pytest.param(Refused("500", reason="said no after all"), True, id="refused after the commit"),
 ]
+
+
+def test_an_exhausted_budget_pauses_nothing_that_is_urgent(world):
+    """One note waits for a permit; the system is not taken for one that is away."""
+    world.order("Fiber Access")
+    world.take_in()
+    world.om.fail("write_note", Exhausted("no room", retry_after=300, system="order_management"))
+    assert world.deliver().deferred == 1
+    assert world.health.pause_s(System.ORDER_MANAGEMENT, "delivery") == 0
+    world.time.pass_(200)
+    assert world.deliver().by_kind == {}
+    world.time.pass_(101)
+    assert world.deliver().by_kind == {"write_note": 1}
 
 
 @pytest.mark.parametrize(("error", "committed"), FAULTS)

@@ -1,0 +1,87 @@
+"""The request budgets of a config, kept in the state: what the connectors ask before each request leaves.
+
+Made by `wiring`, asked by `delivery` for what it may begin. A block of permits is a short transaction of its own, on the
+thread that is about to send, never inside another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from connectors.budget import Grant, Keeper, Limiter
+from mappings.budget import Purpose, Terms
+from mappings.effects import EffectKind
+from mappings.model import System
+from state.store import Claim, StateError, Store
+from syncd.config import SystemSection
+from syncd.logs import Log
+
+STATE_BUSY_S = 1.0
+"""When a permit is asked for again where the state could not be asked."""
+
+
+def terms_of(section: SystemSection) -> Terms | None:
+    """The budget of a system, None where it has none."""
+    budget = section.budget
+    if budget is None:
+        return None
+    return Terms(budget.requests, budget.per.total_seconds(), budget.background)
+
+
+def limiter_of(
+    system: System, terms: Terms | None, store: Store, log: Log, beat: Callable[[], None]
+) -> Limiter:
+    """What says when a request to a system may leave. `beat` is called now and then while somebody waits."""
+
+    def exhausted(purpose: Purpose, seconds: float) -> None:
+        log.event("budget.exhausted", system=system, purpose=purpose, retry_in_s=round(seconds, 1))
+
+    if terms is None:
+        return Limiter(system.value, exhausted=exhausted, waiting=beat)
+    return Limiter(system.value, _keeper(system, terms, store), exhausted=exhausted, waiting=beat)
+
+
+def _keeper(system: System, terms: Terms, store: Store) -> Keeper:
+    def lease(purpose: Purpose, wanted: int) -> Grant:
+        try:
+            got = store.lease_requests(system, purpose, wanted, terms)
+        except StateError:
+            return Grant(0, 0, 0.0, STATE_BUSY_S)
+        return Grant(got.id, got.count, got.valid_s, got.retry_s)
+
+    def give_back(id: int, unused: int) -> None:
+        try:
+            store.give_back_requests(id, unused)
+        except StateError:
+            return  # they count for a window, and that is all
+
+    return Keeper(lease, give_back, terms.block)
+
+
+def purpose_of(claim: Claim) -> Purpose:
+    """What the requests of a claim count as."""
+    if claim.background:
+        return Purpose.BACKGROUND
+    urgent = claim.effect.kind in (EffectKind.CREATE_WORK_ORDER, EffectKind.CLOSE_DOMAIN_ORDER)
+    return Purpose.URGENT if urgent else Purpose.LIVE
+
+
+class Budgets:
+    """The limiters of both systems, as the lanes see them."""
+
+    def __init__(self, limiters: Mapping[System, Limiter] | None = None) -> None:
+        self._limiters = dict(limiters or {})
+
+    def out_of(self, purpose: Purpose) -> frozenset[System]:
+        """The systems to which nothing of this purpose may be sent now, as far as is known."""
+        return frozenset(s for s, limiter in self._limiters.items() if limiter.wait_s(purpose) > 0)
+
+    def stop(self) -> None:
+        """Nobody waits for a permit any more."""
+        for limiter in self._limiters.values():
+            limiter.stop()
+
+    def close(self) -> None:
+        """Gives back what is in hand; the state must still be open."""
+        for limiter in self._limiters.values():
+            limiter.close()
