@@ -19,7 +19,7 @@ from mappings.generations import taken_back, voided
 from mappings.holding import hold_notes
 from mappings.links import LinkClaim, LinkSettings, claims
 from mappings.model import Facts, Link, Origin, Record
-from mappings.note_effects import combined
+from mappings.note_effects import combined, nothing
 from mappings.policy import Policy
 from mappings.recreation import recreation
 from mappings.settlement import follow_up, refused, settled
@@ -36,6 +36,7 @@ __all__ = [
     "found_again",
     "prescribed",
     "recreation",
+    "redecided",
     "refused",
     "settled",
     "taken_back",
@@ -56,12 +57,18 @@ def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) ->
     return combined(facts, parts)
 
 
-def decide(changes: Sequence[Change], facts: Facts, policy: Policy, *, afresh: bool = False) -> Decision:
+def redecided(facts: Facts, policy: Policy) -> Decision:
+    """What the tables prescribe now for a subject that was decided before: after an edit of one, on a person's word."""
+    if cancelled_by(facts, policy) is not None:
+        return nothing(facts)
+    return creations((), facts, policy, afresh=True)
+
+
+def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
     """What is to be done about `changes` of the subject, its line, order or parent, or one of its work orders.
 
     `facts` already hold the new records. Without changes the subject is reviewed as a whole, as a backfill does:
-    what the plan misses is created, what differs is written, what should have been cancelled is. `afresh` asks the tables
-    again, as after an edit of one.
+    what the plan misses is created, what differs is written, what should have been cancelled is.
     """
     parts = [status_notes(changes, facts, policy)]
     source = cancelled_by(facts, policy)
@@ -70,7 +77,7 @@ def decide(changes: Sequence[Change], facts: Facts, policy: Policy, *, afresh: b
         parts.append(replace(cancelled, plan=voided(facts)))
     else:
         parts.append(hold_notes(changes, facts, policy))
-        parts.append(creations(changes, facts, policy, afresh=afresh))
+        parts.append(creations(changes, facts, policy))
         parts.append(amendments(changes, facts, policy))
     void = {key for part in parts for key in part.supersede}
     if void:  # the note about what was created may have waited for creates that will never be sent

@@ -20,6 +20,7 @@ from state import (
     lanes,
     leases,
     ledger,
+    links,
     outbox,
     quarantine,
     requests,
@@ -108,6 +109,10 @@ class History:
     def facts_for(self, kind: Kind, id: str) -> Facts | None:
         """What a decision about a domain order or order task would look at now."""
         return facts.facts_for(self._connection, self._snapshots, self.baseline(), kind, id)
+
+    def planned_by(self, table: str, since: datetime) -> tuple[tuple[Kind, str], ...]:
+        """The domain orders and order tasks, created since then, whose plan is of a decision table."""
+        return links.planned_by(self._connection, table, since)
 
     def entries(self, ids: Iterable[str]) -> tuple[LedgerEntry, ...]:
         """The history of several records, each entry once, oldest first."""

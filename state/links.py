@@ -73,6 +73,12 @@ _NOTE = (
     )
     .values(noted=True)
 )
+_PLANNED = (
+    select(_S.c.kind, _S.c.id, _P.c.table_name)
+    .select_from(_P.join(_S, _S.c.id == _P.c.domain_order))
+    .where(_S.c.created_at >= bindparam("since"), _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]))
+    .order_by(_S.c.created_at, _S.c.id)
+)
 _PLAN = (
     select(_P, _D.c.rule, _D.c.slot)
     .select_from(_P.outerjoin(_D, and_(_D.c.domain_order == _P.c.domain_order, _D.c.rule != "")))
@@ -165,6 +171,12 @@ def pin(connection: Connection, plan: Plan, now: datetime) -> None:
         "pinned_at": now,
     }
     connection.execute(schema.insert_or_replace(_P, connection.dialect.name), row)
+
+
+def planned_by(connection: Connection, table: str, since: datetime) -> tuple[tuple[Kind, str], ...]:
+    """The domain orders and order tasks, created since then, whose plan is of a decision table; by creation."""
+    rows = connection.execute(_PLANNED, {"since": since})
+    return tuple((Kind(row.kind), row.id) for row in rows if table in row.table_name.split(", "))
 
 
 def plan_of(connection: Connection, subject: str) -> tuple[Plan | None, frozenset[tuple[str, int]]]:

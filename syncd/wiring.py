@@ -37,6 +37,7 @@ from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.observe import Observer
 from syncd.pulse import Pulse
+from syncd.redecide import Redecide
 from syncd.safety import Limits, Safety
 from syncd.sweep import Sweep
 from syncd.turns import Turns
@@ -67,6 +68,7 @@ class App:
     turns: Turns
     sweep: Sweep
     backfill: Backfill
+    redecide: Redecide
     identities: Identities
     catch_up: CatchUp
     vitals: Vitals
@@ -298,6 +300,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             page_size=at_start.page_size[System.ORDER_MANAGEMENT],
         ),
         budgets=budgets or Budgets(),
+        redecide=Redecide(store, observer, safety=safety, policy=policy, log=log),
         executor=executor,
         pulse=pulse,
         cycles=Cycles(log, store, pulse, monotonic),

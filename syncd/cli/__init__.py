@@ -20,6 +20,7 @@ VERBS = {
         "run": "run the daemon",
         "once": "run one cycle of every lane, then end",
         "backfill": "do for a past period what live would have done, once",
+        "redecide": "ask an edited decision table again about orders that it has decided",
         "sweep": "compare every record in play with what is remembered",
     },
     "Look": {

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from mappings.model import EffectStatus, Kind, System
+from mappings.effects import Decision
+from mappings.model import EffectStatus, Kind, Plan, System
 from state.store import Done, InDoubt, LedgerEntry, NotSent, Parked
 
 DO, LINE, ORDER = Kind.DOMAIN_ORDER, Kind.ORDER_LINE, Kind.CUSTOMER_ORDER
@@ -148,3 +149,15 @@ class TestForgetting:
             assert transaction.forget_quarantined(DO, one.key)
             assert not transaction.forget_quarantined(DO, one.key)
         assert store.quarantined() == (other,)
+
+
+def test_the_subjects_that_a_table_has_decided_are_found_by_their_creation(store, make):
+    with store.deciding() as transaction:
+        for id, table in (("d1", "one"), ("d2", "one, two"), ("d3", "two")):
+            transaction.record(make.record(DO, id))
+            transaction.apply(Decision(DO, id, plan=Plan(id, table, "hash")))
+    with store.history() as history:
+        created = history.record(DO, "d1").created_at
+        assert history.planned_by("one", created) == ((DO, "d1"), (DO, "d2"))
+        assert history.planned_by("two", created) == ((DO, "d2"), (DO, "d3"))
+        assert history.planned_by("one", created + timedelta(seconds=1)) == ()

@@ -9,9 +9,10 @@ import pytest
 from mappings.changes import default_lifecycles, detect
 from mappings.closure import SubjectEvidence, _plan
 from mappings.creation import creations, prescribed
-from mappings.decisions import decide
+from mappings.decisions import decide, redecided
 from mappings.effects import EffectKind
 from mappings.model import EffectStatus, Kind, System
+from mappings.note_effects import nothing
 from mappings.ponr import Scope
 from mappings.settlement import settled
 from mappings.status import status_notes
@@ -231,3 +232,10 @@ def test_work_orders_that_waited_to_be_named_with_it_are_named(make, revised):
     facts = revised(links=links, work_orders=rows, effects=(make.known_create(PENDING),))
     decision = decide((make.change("amended", facts.subject),), facts, _policy(make))
     assert [effect.key.partition(":")[0] for effect in decision.effects] == ["adopted"]
+
+
+def test_a_cancelled_order_is_not_decided_again(make):
+    facts = make.in_play(subject=make.domain_order("canceled"))
+    assert redecided(facts, make.policy()) == nothing(facts)
+    going = make.facts(plan=make.plan())
+    assert [effect.key for effect in redecided(going, make.policy()).effects] == ["create:do1:fiber:1:1"]
