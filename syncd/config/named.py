@@ -283,7 +283,7 @@ def _unknown_state(
 def _mirror_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
     wanted = _section(tree, "notes").get("mirror_from")
     for index, name in enumerate(wanted if isinstance(wanted, list) else ()):
-        profile = profiles.get(System(name)) if name in set(System) else None
+        profile = profiles.get(System(name)) if name in list(System) else None
         if profile is not None and not profile.journal:
             message = f"profile {profile.name} has no [journal], so the notes of {name} cannot be read"
             yield ("notes", "mirror_from", index), message
