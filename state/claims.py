@@ -5,7 +5,8 @@ Called by `state.store` for delivery. A queue is one domain order and one target
 - what is in flight or in doubt blocks everything else of its queue; doubt goes before what is pending;
 - gate answers go before everything that is pending;
 - the queues of live effects go before those that a backfill filled; within a queue birth decides alone;
-- a parked effect blocks only later ones with the same target, and no gate answer.
+- a parked effect blocks only later ones with the same target, and no gate answer;
+- an order for which a promise was broken waits as a whole.
 
 A claim is durable as `in_flight` before it is handed out, so a crash can never hide that something may have been sent.
 Claims come one after the other, each seeing those before it: two of one queue could otherwise pass each other.
@@ -21,7 +22,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, exis
 
 from mappings.effects import EffectKind
 from mappings.model import EffectStatus, System
-from state import outbox, schema
+from state import halts, outbox, schema
 from state.types import Claim
 
 _PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED = (
@@ -68,7 +69,12 @@ def _heads() -> Any:
         ),
     )
     blocked = exists(select(_B.c.id).where(_same_queue(_B, _C), _B.c.id != _C.c.id, blocks).correlate(_C))
-    return (_C.c.status.in_([_PENDING, _IN_DOUBT]), ~blocked, ~_behind_parked(_C))
+    return (
+        _C.c.status.in_([_PENDING, _IN_DOUBT]),
+        ~blocked,
+        ~_behind_parked(_C),
+        ~halts.is_halted(_C.c.subject),
+    )
 
 
 _DUE = or_(_C.c.not_before.is_(None), _C.c.not_before <= bindparam("now"))

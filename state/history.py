@@ -17,6 +17,7 @@ from state import (
     backfills,
     catch_up,
     facts,
+    halts,
     lanes,
     leases,
     ledger,
@@ -33,6 +34,7 @@ from state.snapshots import COLUMNS, Snapshots, chunks, to_record
 from state.types import (
     Backfill,
     Baseline,
+    Halt,
     Lane,
     Lease,
     LedgerEntry,
@@ -181,6 +183,10 @@ class History:
     def last_sweep(self, *, finished: bool = True) -> Sweep | None:
         """The newest run of the sweep that came to its end, or the newest of all."""
         return sweeps.latest(self._connection, finished=finished)
+
+    def halts(self) -> tuple[Halt, ...]:
+        """Orders that wait for a person because a promise was broken for them, oldest first."""
+        return halts.every(self._connection)
 
     def stops(self) -> tuple[SafetyStop, ...]:
         """Lanes that stopped before a mass change, oldest first."""

@@ -42,9 +42,9 @@ def words(*statuses: EffectStatus) -> list[Any]:
 _OPEN = words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
 _UNSENT = words(*(s for s in sources("overtaken") if s is not EffectStatus.IN_FLIGHT))
 
-_STORED = select(O.c.key, O.c.status, O.c.attempts, O.c.first_sent_at, O.c.last_sent_at).where(
-    O.c.key.in_(bindparam("keys", expanding=True))
-)
+_STORED = select(
+    O.c.key, O.c.kind, O.c.subject, O.c.system, O.c.status, O.c.attempts, O.c.first_sent_at, O.c.last_sent_at
+).where(O.c.key.in_(bindparam("keys", expanding=True)))
 _VOID = (
     update(O)
     .where(O.c.key.in_(bindparam("keys", expanding=True)), O.c.status.in_(_UNSENT))
@@ -107,8 +107,11 @@ def apply(
     unremembered: bool = False,
     probe_from: datetime | None = None,
     background: bool = False,
+    clashes: list[str] | None = None,
 ) -> tuple[str, ...]:
     """Voids what the decision supersedes and stores what it intends; the keys that wait now and did not before.
+
+    An effect whose key another one has is not stored; its key is added to `clashes`.
 
     With `unremembered` effects are born in doubt: another life may have sent them. They are looked for from `probe_from` on.
     """
@@ -120,7 +123,14 @@ def apply(
     if not effects:
         return ()
     stored = {row.key: row for row in connection.execute(_STORED, {"keys": list(effects)})}
-    wanted_again = [key for key, row in stored.items() if revive and row.status in sources("wanted_again")]
+    foreign = [key for key, row in stored.items() if _is_another(effects[key], row)]
+    if clashes is not None:
+        clashes += foreign
+    wanted_again = [
+        key
+        for key, row in stored.items()
+        if revive and row.status in sources("wanted_again") and key not in foreign
+    ]
     born = [key for key in effects if key not in stored or key in wanted_again]
     if wanted_again:
         # born anew at the end of its queue: its old place was before effects that were decided since
@@ -132,6 +142,11 @@ def apply(
             rows = [row | doubt for row in rows]
         connection.execute(_BIRTH, rows)
     return tuple(born)
+
+
+def _is_another(effect: Effect, row: Any) -> bool:
+    """Whether a stored effect of this key is not this one at all; what it would write may have been decided anew."""
+    return (row.kind, row.subject, row.system) != (effect.kind.value, effect.subject, effect.system.value)
 
 
 def _row(effect: Effect, before: Any, now: datetime) -> dict[str, object]:

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration."""
 
 metadata = MetaData()
@@ -207,6 +207,20 @@ safety_stops = Table(
     Column("allowed_at", Instant),
 )
 """Lanes that stopped before a mass change."""
+
+halts = Table(
+    "halts",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("subject_kind", Text, nullable=False),
+    Column("promise", Text, nullable=False),
+    Column("reason", OutsideText, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("allowed_by", OutsideText, nullable=False),
+    Column("allowed_reason", OutsideText, nullable=False),
+    Column("allowed_at", Instant),
+)
+"""Orders that wait for a person because a promise was broken for them."""
 
 backfills = Table(
     "backfills",

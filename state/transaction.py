@@ -20,6 +20,7 @@ from state import (
     backfills,
     catch_up,
     facts,
+    halts,
     lanes,
     ledger,
     links,
@@ -37,11 +38,13 @@ from state.types import (
     Baseline,
     Claim,
     Done,
+    Halt,
     LedgerEntry,
     Outcome,
     SafetyStop,
     StoredEffect,
     VanishedLink,
+    Watermark,
 )
 
 
@@ -59,6 +62,7 @@ class Transaction:
         self._catch_up: catch_up.CatchUp | None = None
         self._asked = False
         self._unremembered = False
+        self._clashes: list[str] = []
         self._background = False
 
     def snapshot(self, kind: Kind, id: str) -> Record | None:
@@ -163,12 +167,26 @@ class Transaction:
             unremembered=self.catching_up or self._unremembered,
             background=self._background,
             probe_from=self._catch_up.probe_from if self._catch_up else None,
+            clashes=self._clashes,
         )
 
     def unsettled(self, limit: int) -> tuple[StoredEffect, ...]:
         """The effects that are not at rest, those of this transaction too, in order of birth."""
         self._snapshots.flush()
         return unsettled(self._connection, limit)
+
+    def take_clashes(self) -> tuple[str, ...]:
+        """Keys of effects that were not stored since this was last asked, because another effect has their key."""
+        found, self._clashes = tuple(self._clashes), []
+        return found
+
+    def halt(self, kind: Kind, subject: str, promise: str, reason: str) -> bool:
+        """A promise was broken for a domain order: its effects wait for a person. False when that is known already."""
+        return halts.put(self._connection, Halt(kind, subject, promise, reason, self._now))
+
+    def let_go_on(self, subject: str, by: str, reason: str) -> bool:
+        """A person lets an order go on, in spite of what was found; False when it waits for nobody."""
+        return halts.allow(self._connection, subject, by, reason, self._now)
 
     def link(self, link: Link) -> bool:
         """Links the two unless they are linked already; says whether it did."""
@@ -278,6 +296,10 @@ class Transaction:
         return backfills.move(self._connection, before, after)
 
     # -- the rest --------------------------------------------------------------------------------------------------
+
+    def watermark(self, feed: str) -> Watermark | None:
+        """Where a feed stands."""
+        return watermarks.watermark(self._connection, feed)
 
     def advance(
         self,

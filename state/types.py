@@ -326,6 +326,20 @@ class BudgetUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """A domain order or order task for which a promise was broken: its effects wait. `allowed_at` None: for a person."""
+
+    subject_kind: Kind
+    subject: str
+    promise: str
+    reason: str
+    since: datetime
+    allowed_by: str = ""
+    allowed_reason: str = ""
+    allowed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ParkedEffect:
     """An effect that waits for a person."""
 

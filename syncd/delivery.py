@@ -269,7 +269,7 @@ class Delivery:
         facts = tx.facts_for(effect.subject_kind, effect.subject)
         if facts is not None:
             for decision in self._decisions(one, facts):
-                self._observer.apply(tx, decision, sightings)
+                self._observer.apply(tx, decision, sightings, facts=facts)
 
     def _decisions(self, one: Performed, facts: Facts) -> Iterator[Decision]:
         effect, outcome, policy = one.claim.effect, one.outcome, self._policy()

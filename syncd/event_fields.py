@@ -73,6 +73,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "pages": "pages read",
         "parked": "effects that wait for a person",
         "plan": "the planned work orders: rule and slot",
+        "promise": "the promises that are broken, by their names in docs/reliability.md: S1, S8, ...",
         "probe_in_s": "seconds until a look at the remote system is believed",
         "problems": "how many problems were found",
         "purpose": "urgent: creates and gate answers; live: the rest; background: the sweep and backfills",

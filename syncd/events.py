@@ -203,6 +203,13 @@ _EFFECTS = (
     _event(
         "effect.overtaken", "info", "An effect was not needed any more when its turn came.", "kind reason"
     ),
+    _event(
+        "invariant.violated",
+        "error",
+        "A promise that nothing correct ever breaks is broken: the state is damaged, or a rule has a defect. The order is"
+        " parked, its effects wait for a person; everything else goes on.",
+        "number promise reason next",
+    ),
     _event("effect.fenced", "warning", "A worker settled too late: its claim had passed on.", "kind reason"),
     _event("field.dropped", "warning", "The server ignored fields that were written.", "fields target"),
     _event(

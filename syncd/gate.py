@@ -172,7 +172,9 @@ class Gate:
             return
         decision, current = answered(current, verdict, evidence, facts[0], policy, now=self._now())
         with tx.unremembered(so=current.unremembered):
-            self._observer.apply(tx, decision, sightings)
+            # a person who overrides the gate knows what is open
+            sound = facts[0] if not current.overridden_by else None
+            self._observer.apply(tx, decision, sightings, facts=sound)
         reasons = verdict.reasons if isinstance(verdict, Hold) else ()
         status = _status_after(verdict, policy)
         if status is not was.status or reasons != was.reasons:
@@ -201,7 +203,7 @@ class Gate:
             subjects=tuple(subjects),
             order=look.above.get("order"),
             line=look.above.get("order_line"),
-            work_orders={id: look.work_orders[id] for id in sorted(linked & look.work_orders.keys())},
+            work_orders={id: _newest(id, look, facts) for id in sorted(linked & look.work_orders.keys())},
             catching_up=any(one.catching_up for one in facts),
             intake_current=self._intake_current(request, watermarks),
             search_settled=self._search_settled(request, watermarks),
@@ -283,6 +285,12 @@ def _whom_to_look_at(tx: Transaction, request: Request) -> WhomToLookAt:
 def _all_facts(tx: Transaction, request: Request) -> list[Facts]:
     facts = [tx.facts_for(kind, id) for kind, id in _family(tx, request)]
     return [one for one in facts if one is not None]
+
+
+def _newest(work_order: str, look: Look, facts: list[Facts]) -> Record:
+    """As just read, unless a feed has brought a newer version since."""
+    known = [record for one in facts if (record := one.work_order(work_order)) is not None]
+    return max((look.work_orders[work_order], *known), key=lambda record: record.version)
 
 
 def _number(facts: Facts, work_order: str) -> str:

@@ -84,6 +84,8 @@ class Intake:
         # A record in quarantine without a body was readable: a rule failed on it, and only a change or a person helps.
         self._garbled = {(one.kind, one.id or one.body) for one in store.quarantined() if one.body}
         self._hidden: dict[Kind, int] = {}
+        self._marks: dict[Kind, Cursor] = {}
+        """Where this process has left each feed."""
 
     def run_pass(self, kind: Kind) -> Pass:
         """One whole pass of a feed. Raises the connectors' errors; what was committed before stays."""
@@ -113,6 +115,7 @@ class Intake:
         above = self.missing_above(page.records)
         over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
+        left: Cursor | None = None
         mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
         try:
             with deciding(self._store, current.spent, self._monotonic) as tx:
@@ -120,11 +123,14 @@ class Intake:
                 if mark is not None or over:
                     at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
                     passed = upper if over else None
+                    left = self._look_back(tx, current.kind, at, sightings)
                     tx.advance(current.kind.value, at.stamp, at.id, passed, read_at=page.asked_at)
                 self._stop_if_too_many(tx, current, sightings)
         except RolledBack:
             current.stopped = True
         else:
+            if left is not None:
+                self._marks[current.kind] = left
             self._account(current, page, sightings, mark)
         current.upper = upper
         if page.next is not None:
@@ -142,6 +148,22 @@ class Intake:
         self._release(tx, page, sightings)
         for bad in page.unreadable:
             tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
+
+    def _look_back(self, tx: Transaction, kind: Kind, at: Cursor, sightings: Sightings) -> Cursor:
+        """A feed never stands behind where this process has left it: that is another state than the one it began with.
+        Returns where it is left now."""
+        stored = tx.watermark(kind.value)
+        now = Cursor(stored.stamp, stored.id) if stored is not None else BEGINNING
+        before = self._marks.get(kind, now)
+        if now < before:
+            sightings.add(
+                "invariant.violated",
+                feed=kind,
+                promise="S5",
+                reason=f"the watermark went back from {_iso(before.stamp)} to {_iso(now.stamp)}",
+                next="the state was replaced under a running daemon: restart it, and it catches up",
+            )
+        return max(now, at)
 
     def _stop_if_too_many(self, tx: Transaction, current: Pass, sightings: Sightings) -> None:
         """Takes the page back when the pass would write for too many orders, and every page after that."""

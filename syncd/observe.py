@@ -17,6 +17,7 @@ from mappings.links import merged_into, taken_away
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record
 from mappings.requests import Request, RequestStatus, asks
 from state.store import LedgerEntry, Transaction
+from syncd.guard import park_if_violated
 from syncd.logs import Log
 
 
@@ -107,10 +108,21 @@ class Observer:
             return None
 
     def apply(
-        self, tx: Transaction, decision: Decision, sightings: Sightings, *, revive: bool = True
+        self,
+        tx: Transaction,
+        decision: Decision,
+        sightings: Sightings,
+        *,
+        revive: bool = True,
+        facts: Facts | None = None,
     ) -> None:
-        """Stores a decision and remembers why it was taken. Without `revive` what was given up stays so."""
+        """Stores a decision and remembers why it was taken. Without `revive` what was given up stays so.
+
+        With the `facts` that it was taken on, the order is parked where they or the decision break a promise.
+        """
         born = tx.apply(decision, revive=revive)
+        for fields in park_if_violated(tx, facts, decision, self._policy()) if facts is not None else ():
+            sightings.add("invariant.violated", **fields)
         sightings.born.extend(born)
         sightings.intended.extend(effect for effect in decision.effects if effect.key in born)
         reasons = [_reason(r.rule, r.fired, r.text) for r in decision.because]
@@ -164,7 +176,7 @@ class Observer:
             except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
                 _keep(tx, record, error, sightings)
                 continue
-            self.apply(tx, decision, sightings)
+            self.apply(tx, decision, sightings, facts=facts)
             self._look_for_breach(found, tx, facts, sightings)
 
     def _look_for_breach(

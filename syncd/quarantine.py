@@ -1,4 +1,4 @@
-"""What waits for a person, records that could not be read and effects that were refused, and a person's two answers.
+"""What waits for a person, and a person's two answers: unreadable records, refused effects, orders with a broken promise.
 
 Called by `syncd.cli.quarantine`; `explain` names the same things. Retrying a record reads it by id on the road of a
 page; retrying an effect only lets it go on, delivery looks before it sends. Every answer is kept in the ledger.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from connectors.errors import Missing, Unreadable
 from mappings.model import SUBJECT_KINDS, Kind
-from state.store import History, LedgerEntry, QuarantinedRecord, Store, StoredEffect
+from state.store import Halt, History, LedgerEntry, QuarantinedRecord, Store, StoredEffect
 from syncd.intake import Intake
 
 KEY_DIGITS = 12
@@ -40,7 +40,19 @@ class HeldEffect:
         return self.effect.effect.key
 
 
-Held = HeldRecord | HeldEffect
+@dataclass(frozen=True, slots=True)
+class HeldOrder:
+    """A domain order or order task for which a promise was broken: all its effects wait."""
+
+    number: str
+    halt: Halt
+
+    @property
+    def name(self) -> str:
+        return self.halt.subject
+
+
+Held = HeldRecord | HeldEffect | HeldOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +64,11 @@ class Person:
 
 
 def everything(history: History, number_column: Mapping[Kind, str]) -> tuple[Held, ...]:
-    """Records first, then effects, each oldest first. `number_column` names where a raw record has its number."""
+    """Orders first, then records, then effects, each oldest first. `number_column` names where a raw record has its number."""
     records = [held_record(one, number_column.get(one.kind, "")) for one in history.quarantined()]
-    effects = [HeldEffect(_number_of(history, one), one) for one in history.parked()]
-    return (*records, *effects)
+    effects = [HeldEffect(_number_of(history, one.effect.subject), one) for one in history.parked()]
+    orders = [HeldOrder(_number_of(history, one.subject), one) for one in history.halts()]
+    return (*orders, *records, *effects)
 
 
 def held_record(record: QuarantinedRecord, number_column: str) -> HeldRecord:
@@ -76,9 +89,9 @@ def _number_in(body: str, column: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _number_of(history: History, effect: StoredEffect) -> str:
+def _number_of(history: History, subject: str) -> str:
     for kind in SUBJECT_KINDS:
-        record = history.record(kind, effect.effect.subject)
+        record = history.record(kind, subject)
         if record is not None:
             return record.number
     return ""
@@ -92,6 +105,9 @@ def called(name: str, held: tuple[Held, ...]) -> tuple[Held, ...]:
 def _names(one: Held) -> set[str]:
     if isinstance(one, HeldEffect):
         return {one.name}
+    if isinstance(one, HeldOrder):
+        bare = {one.name, one.number} - {""}
+        return bare | {f"order:{name}" for name in bare}
     bare = {one.name, one.number} - {""}
     return bare | {f"{one.record.kind}:{name}" for name in bare}
 
@@ -133,16 +149,20 @@ def _by_id(held: HeldRecord, step: Callable[[], object]) -> None:
         ) from None
 
 
-def let_go_on(store: Store, held: HeldEffect, person: Person) -> bool:
-    """Takes a parked effect up again; delivery looks before it sends. False when it is not parked any more."""
+def let_go_on(store: Store, held: HeldEffect | HeldOrder, person: Person) -> bool:
+    """Takes a parked effect up again; delivery looks before it sends. Or lets an order go on in spite of what was found.
+    False when it is not parked any more."""
     with store.deciding() as tx:
-        moved = tx.retry(held.name)
+        if isinstance(held, HeldOrder):
+            moved = tx.let_go_on(held.halt.subject, person.by, person.reason)
+        else:
+            moved = tx.retry(held.name)
         if moved:
             tx.remember(_answer("quarantine.retried", held, person))
     return moved
 
 
-def give_up(store: Store, held: Held, person: Person) -> bool:
+def give_up(store: Store, held: HeldRecord | HeldEffect, person: Person) -> bool:
     """Puts a record away, or gives an effect up. False when it is not there any more."""
     with store.deciding() as tx:
         if isinstance(held, HeldEffect):
@@ -160,6 +180,8 @@ def _answer(event: str, held: Held, person: Person) -> LedgerEntry:
         effect = held.effect.effect
         work_order = effect.target if effect.target_kind is Kind.WORK_ORDER else ""
         return LedgerEntry(event, effect.subject, work_order=work_order, effect_key=effect.key, data=said)
+    if isinstance(held, HeldOrder):
+        return LedgerEntry(event, held.halt.subject, data=said | {"why": held.halt.reason})
     record = held.record
     work_order = record.id if record.kind is Kind.WORK_ORDER else ""
     data = said | {"kind": record.kind.value, "name": held.name, "why": f"{record.field}: {record.reason}"}
@@ -168,6 +190,12 @@ def _answer(event: str, held: Held, person: Person) -> LedgerEntry:
 
 def next_step(held: Held) -> str:
     """What a person does about it, in one sentence that names the commands."""
+    if isinstance(held, HeldOrder):
+        name = held.number or held.name
+        return (
+            f"look at what is wrong: syncd explain {name}; then let it go on as it is, in your name: "
+            f"syncd quarantine retry {name} --by NAME --reason TEXT"
+        )
     if isinstance(held, HeldEffect):
         return (
             f"remove what the reason names, then: syncd quarantine retry {held.name}"

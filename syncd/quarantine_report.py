@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from syncd.log_lines import printable
-from syncd.quarantine import Held, HeldEffect, HeldRecord, next_step
+from syncd.quarantine import Held, HeldEffect, HeldOrder, HeldRecord, next_step
 
 
 def list_as_json(held: Sequence[Held]) -> dict[str, object]:
     return {
+        "orders": [_order(one) for one in held if isinstance(one, HeldOrder)],
         "records": [_record(one) for one in held if isinstance(one, HeldRecord)],
         "effects": [_effect(one) for one in held if isinstance(one, HeldEffect)],
     }
@@ -31,6 +32,8 @@ def show_as_json(one: Held) -> dict[str, object]:
     """Everything that is kept, the raw body too."""
     if isinstance(one, HeldRecord):
         return {"record": _record(one) | {"body": one.record.body}}
+    if isinstance(one, HeldOrder):
+        return {"order": _order(one)}
     effect = one.effect.effect
     return {
         "effect": _effect(one)
@@ -48,7 +51,12 @@ def show_as_json(one: Held) -> dict[str, object]:
 
 
 def show_as_text(one: Held) -> str:
-    lines = [*_brief(one), *(_body(one) if isinstance(one, HeldRecord) else _intent(one))]
+    more: Iterator[str] = iter(())
+    if isinstance(one, HeldRecord):
+        more = _body(one)
+    elif isinstance(one, HeldEffect):
+        more = _intent(one)
+    lines = [*_brief(one), *more]
     return "\n".join(printable(line) for line in lines)
 
 
@@ -61,6 +69,12 @@ def _brief(one: Held) -> Iterator[str]:
         times = "once" if record.times == 1 else f"{record.times} times"
         seen = f"first seen {_text(record.first_seen_at)}, last {_text(record.last_seen_at)}, {times}"
         yield f"  {seen}; changed at {_text(record.stamp)} by its server" if record.stamp else f"  {seen}"
+    elif isinstance(one, HeldOrder):
+        halt = one.halt
+        kind = halt.subject_kind.replace("_", " ")
+        yield f"{kind} {one.number or halt.subject} is parked: a promise is broken ({halt.promise})"
+        yield f"  why: {halt.reason}"
+        yield f"  since {_text(halt.since)}; nothing of it is sent"
     else:
         effect, stored = one.effect.effect, one.effect
         yield f"{effect.kind} for {one.number or effect.subject} waits for a person ({one.name})"
@@ -94,6 +108,19 @@ def _intent(one: HeldEffect) -> Iterator[str]:
     if effect.text:
         yield "  text:"
         yield from (f"    {line}" for line in effect.text.split("\n"))
+
+
+def _order(one: HeldOrder) -> dict[str, object]:
+    halt = one.halt
+    return {
+        "subject": halt.subject,
+        "kind": halt.subject_kind.value,
+        "number": one.number,
+        "promise": halt.promise,
+        "reason": halt.reason,
+        "since": _text(halt.since),
+        "next": next_step(one),
+    }
 
 
 def _record(one: HeldRecord) -> dict[str, object]:

@@ -14,6 +14,7 @@ from mappings.model import EffectStatus, Kind
 from mappings.requests import Request
 from state.store import (
     Baseline,
+    Halt,
     Lane,
     Lease,
     Outage,
@@ -42,6 +43,8 @@ class Status:
     baseline: Baseline | None
     now: datetime
     stops: tuple[SafetyStop, ...] = ()
+    halts: tuple[Halt, ...] = ()
+    """Orders that wait for a person because a promise was broken for them."""
     vanished: int = 0
     """Links to work orders that are gone."""
     swept: Sweep | None = None
@@ -66,6 +69,7 @@ def look(store: Store, now: datetime) -> Status:
             baseline=history.baseline(),
             now=now,
             stops=history.stops(),
+            halts=history.halts(),
             vanished=len(history.vanished_links()),
             swept=history.last_sweep(),
             catching_up=history.catching_up(),
@@ -142,6 +146,9 @@ def as_json(status: Status) -> dict[str, object]:
         "in_doubt": summary.in_doubt,
         "doubts": [_doubt(one) for one in status.doubts],
         "parked": [{"key": p.key, "subject": p.subject, "reason": p.reason} for p in summary.parked],
+        "parked_orders": [
+            {"subject": one.subject, "promise": one.promise, "reason": one.reason} for one in status.halts
+        ],
         "quarantine": summary.quarantine,
         "closures": [_request(one, status) for one in status.requests],
         "links": summary.links,

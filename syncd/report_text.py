@@ -52,6 +52,7 @@ def as_line(status: Status) -> str:
         f"in doubt {summary.in_doubt}",
         f"parked {len(summary.parked)}",
         f"quarantine {summary.quarantine}",
+        *([f"parked orders {len(status.halts)}"] if status.halts else []),
         f"closures {len(status.requests)}",
         *(f"{one.lane} kept from {one.system}: {one.error}" for one in outages(status)),
         *(f"{stop.lane} stopped before a mass change" for stop in waits_for_a_person(status)),
@@ -92,6 +93,8 @@ def _head(status: Status) -> Iterator[str]:
     yield f"waiting: {waiting(summary)} effects{old}; in doubt: {summary.in_doubt}"
     gone = f", {status.vanished} vanished work orders (syncd link list)" if status.vanished else ""
     yield f"needs a person: {len(summary.parked)} parked effects, {summary.quarantine} records in quarantine{gone}"
+    if status.halts:
+        yield f"{len(status.halts)} orders are parked: a promise is broken for them (syncd quarantine list)"
     if status.swept is not None and status.swept.finished_at is not None:
         yield f"last sweep: {age(status.now - status.swept.finished_at)} ago"
     worked = max((lane.worked_at for lane in status.lanes if lane.worked_at), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +23,11 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what wou
 
 @click.group(epilog=epilog("syncd quarantine list", exits.OK, exits.LOCKED, exits.CONFIG))
 def command() -> None:
-    """Shows what waits for a person: records that could not be read, and effects that were refused.
+    """Shows what waits for a person: records that could not be read, effects that were refused, orders that are parked.
 
     A record in quarantine is not acted on, and holds every closure of its order. A parked effect holds back later ones
-    for the same work order. NAME is an effect key, or the id or number of a record (KIND:NAME where two have the same).
+    for the same work order. An order is parked as a whole where a promise is broken that nothing correct ever breaks. NAME
+    is an effect key, or the id or number of an order or record (order:NAME or KIND:NAME where two have the same).
     """
 
 
@@ -88,10 +89,11 @@ def show(name: str, config_path: Path, as_json: bool) -> int:
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the ledger.")
 @dry_run_option
 def retry(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_run: bool) -> int:
-    """Reads a record again by its id, or lets a parked effect go on.
+    """Reads a record again by its id, or lets a parked effect or order go on.
 
     A record that can be read now is taken in at once, and what it means is decided; one that still cannot stays, and the
-    verb ends with 3. An effect is sent by the daemon, after a look whether it stands already. Safe beside the daemon.
+    verb ends with 3. An effect is sent by the daemon, after a look whether it stands already. An order goes on as it is, in
+    a person's name: it needs --by and --reason. Safe beside the daemon.
     """
     from syncd.quarantine import HeldRecord, Person
 
@@ -100,6 +102,7 @@ def retry(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_r
         chosen = _chosen(names, _held(config, store))
         effects = [one for one in chosen if not isinstance(one, HeldRecord)]
         records = [one for one in chosen if isinstance(one, HeldRecord)]
+        _named(effects, by, reason)
         for one in effects:
             _let_go_on(store, one, Person(by, reason), dry_run=dry_run)
     return (
@@ -127,11 +130,15 @@ def drop(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_ru
     What stands in the remote systems stays as it is. A record comes again when its feed brings it; an effect, when a later
     change decides it anew.
     """
-    from syncd.quarantine import Person, give_up
+    from syncd.quarantine import HeldOrder, Person, give_up
 
     config = load(config_path, need_secrets=False)
     with _opened(config) as store:
         for one in _chosen(names, _held(config, store)):
+            if isinstance(one, HeldOrder):
+                raise click.UsageError(
+                    f"{one.number or one.name} is an order: syncd quarantine retry lets it go on"
+                )
             if dry_run:
                 _say(f"would drop {one.name}")
             elif give_up(store, one, Person(by, reason)):
@@ -141,14 +148,25 @@ def drop(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_ru
     return exits.OK
 
 
-def _let_go_on(store: Store, one: Held, person: Person, *, dry_run: bool) -> None:
-    from syncd.quarantine import HeldEffect, let_go_on
+def _named(chosen: Sequence[Held], by: str, reason: str) -> None:
+    """An order goes on only in somebody's name."""
+    from syncd.quarantine import HeldOrder
 
-    assert isinstance(one, HeldEffect)
+    if any(isinstance(one, HeldOrder) for one in chosen) and not (by and reason):
+        raise click.UsageError("a parked order goes on in a person's name: add --by NAME --reason TEXT")
+
+
+def _let_go_on(store: Store, one: Held, person: Person, *, dry_run: bool) -> None:
+    from syncd.quarantine import HeldOrder, HeldRecord, let_go_on
+
+    assert not isinstance(one, HeldRecord)
+    how = "looked for first, sent only if it does not stand"
+    if isinstance(one, HeldOrder):
+        how = "all that waits for it is sent by the daemon"
     if dry_run:
-        _say(f"would let {one.name} go on: looked for first, sent only if it does not stand")
+        _say(f"would let {one.name} go on: {how}")
     elif let_go_on(store, one, person):
-        _say(f"{one.name} goes on: the daemon looks for it and sends it only if it does not stand")
+        _say(f"{one.name} goes on: {how}")
     else:
         _say(f"{one.name} is not parked any more")
 
@@ -220,7 +238,7 @@ def _chosen(names: tuple[str, ...], held: tuple[Held, ...]) -> list[Held]:
 
 def _one(name: str, held: tuple[Held, ...]) -> Held:
     """What a name means, or a usage error that says what to write instead."""
-    from syncd.quarantine import HeldRecord, called
+    from syncd.quarantine import called
 
     found = called(name, held)
     if not found:
@@ -228,11 +246,17 @@ def _one(name: str, held: tuple[Held, ...]) -> Held:
             f'nothing in quarantine is called "{name}"; syncd quarantine list shows what is'
         )
     if len(found) > 1:
-        longer = [
-            f"{one.record.kind}:{one.name}" if isinstance(one, HeldRecord) else one.name for one in found
-        ]
+        longer = [_longer(one) for one in found]
         raise click.UsageError(f'"{name}" may be {" or ".join(longer)}: write one of them')
     return found[0]
+
+
+def _longer(one: Held) -> str:
+    from syncd.quarantine import HeldOrder, HeldRecord
+
+    if isinstance(one, HeldOrder):
+        return f"order:{one.name}"
+    return f"{one.record.kind}:{one.name}" if isinstance(one, HeldRecord) else one.name
 
 
 def _say(text: str) -> None:

@@ -77,8 +77,23 @@ def _story(record: Record, history: History, policy: Policy, now: datetime) -> S
         about=tuple(_about(record, gathered, history)),
         parts=parts or (_alone(record, policy),),
         moments=moments(gathered.entries, gathered.names),
-        next=(*waiting(gathered.effects, gathered.names, now), *_stale(record.kind, history, now)),
+        next=(
+            *_parked(gathered, history),
+            *waiting(gathered.effects, gathered.names, now),
+            *_stale(record.kind, history, now),
+        ),
     )
+
+
+def _parked(gathered: _Gathered, history: History) -> Iterator[Next]:
+    """Orders whose effects wait as a whole, because a promise was broken for them."""
+    numbers = {one.subject.id: one.subject.number for one in gathered.facts}
+    for halt in history.halts():
+        if halt.subject in numbers:
+            number = numbers[halt.subject]
+            text = f"{number} is parked, nothing of it is sent: a promise is broken ({halt.promise}): {halt.reason}"
+            command = f"syncd quarantine retry {number} --by NAME --reason TEXT"
+            yield Next("parked", text, commands=(command,))
 
 
 def _story_then(record: Record, history: History, at: datetime) -> Story:

@@ -113,6 +113,12 @@ def _person(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
     yield Moment(_at(entry), "person", text, key=entry.effect_key)
 
 
+def _violated(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
+    promise, reason = entry.data.get("promise"), entry.data.get("reason")
+    text = f"{names.number(entry.subject)} was parked: a promise is broken ({promise}): {reason}"
+    yield Moment(_at(entry), "happened", text)
+
+
 def _answered(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
     """One claim that came to its end: when it was sent, and what came of it."""
     detail, number = str(entry.data.get("detail") or ""), str(entry.data.get("number") or "")
@@ -173,6 +179,7 @@ _TELLERS: Mapping[str, Callable[[LedgerEntry, Names], Iterator[Moment]]] = {
     "quarantine.retried": _person,
     "quarantine.dropped": _person,
     "closure.overridden": _person,
+    "invariant.violated": _violated,
 }
 
 

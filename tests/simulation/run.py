@@ -402,6 +402,9 @@ class Simulation:
         if self._stopped():
             return
         self.watch.compare()
+        for event in self.events:
+            if event["event"] == "invariant.violated":
+                self.watch.broken(event["promise"].split(",")[0], f"told by the daemon: {event['reason']}")
         dropped = self.fsm.unwritable
         for text in final(self.truth, dropped):
             promise, _, rest = text.partition(" ")

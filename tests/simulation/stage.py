@@ -320,6 +320,8 @@ class Stage:
     ) -> Played:
         store = opened(self.place.playing, world.hub.instant)
         summary = store.summary()
+        with store.history() as history:
+            halts = history.halts()
         give_back(store)
         waiting = sum(
             count
@@ -327,6 +329,7 @@ class Stage:
             if status in ("pending", "in_flight", "in_doubt")
         )
         problems = [f"{waiting} effects still wait"] if waiting else []
+        problems += [f"{one.promise}: {one.reason}" for one in halts]
         return Played(world.view(), trail, views, tuple(deaths), len(summary.parked), problems)
 
 

@@ -148,7 +148,7 @@ def test_what_is_dropped_is_gone_and_the_word_kept(run, store):
 def test_an_effect_that_goes_on_is_probed_first(run, store):
     code, out, _ = run("quarantine", "retry", KEY)
     assert code == exits.OK
-    assert out == f"{KEY} goes on: the daemon looks for it and sends it only if it does not stand\n"
+    assert out == f"{KEY} goes on: looked for first, sent only if it does not stand\n"
     (claim,) = store.claim("x", 1, 60)
     assert claim.probing
 

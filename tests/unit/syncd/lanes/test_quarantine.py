@@ -205,7 +205,7 @@ RECORD = (
 class TestOnPaper:
     def test_an_empty_quarantine_says_so(self):
         assert list_as_text(()) == "nothing is in quarantine"
-        assert list_as_json(()) == {"records": [], "effects": []}
+        assert list_as_json(()) == {"orders": [], "records": [], "effects": []}
 
     def test_the_list_has_reason_times_and_next_step_and_no_body(self, world, held, parked):
         with world.store.deciding() as tx:
