@@ -31,6 +31,7 @@ from state import (
     summary,
     watermarks,
 )
+from state.copying import copy_state
 from state.engine import BUDGETING, CLAIMING, LEASING, Database, database_now
 from state.history import History
 from state.leases import run_lock, runner_says
@@ -70,6 +71,7 @@ from state.types import (
     VanishedLink,
     Watermark,
 )
+from state.upgrade import Upgraded, upgrade
 from state.watermarks import initialise as begin_at
 
 __all__ = [
@@ -106,11 +108,14 @@ __all__ = [
     "Summary",
     "Sweep",
     "Transaction",
+    "Upgraded",
     "VanishedLink",
     "Watermark",
+    "copy_state",
     "create_or_migrate",
     "run_lock",
     "runner_says",
+    "upgrade",
 ]
 
 _NO_SETTLE: Mapping[System, float] = MappingProxyType({})

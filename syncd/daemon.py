@@ -22,7 +22,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mappings.model import System
-from state.store import run_lock
+from state.store import run_lock, upgrade
 from syncd import __version__, exits, logs
 from syncd.catch_up import ORDER
 from syncd.clock import SteadyClock, SystemClock
@@ -315,11 +315,20 @@ def _with_app(config: Config, owner_prefix: str, name: str, act: Callable[[App],
     logs.configure(level=config.log.level, format=config.log.format, run=name)
     says = SteadyClock(SystemClock().now).zero.isoformat()
     with run_lock(config.state.connect_url(), shared=True, says=says) if alone else nullcontext():
+        if alone:
+            _upgrade(config)
         app = build(config, logs.get(), run=name, owner_prefix=owner_prefix)
         try:
             return act(app)
         finally:
             app.close()
+
+
+def _upgrade(config: Config) -> None:
+    """An older state is brought to this version's form, after a copy of it was kept."""
+    done = upgrade(config.state.connect_url(), datetime.now(UTC))
+    if done is not None:
+        logs.get().event("state.migrated", expected=done.now, found=done.found, file=done.kept)
 
 
 def _ms(started: float) -> int:

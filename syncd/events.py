@@ -58,6 +58,12 @@ _LIFE = (
     _event("backfill.advanced", "info", "How far a backfill is.", "fetched left effects rate left_s"),
     _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
     _event(
+        "state.migrated",
+        "info",
+        "An older state was brought to this version's form; a copy of it was kept.",
+        "expected found file",
+    ),
+    _event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
     ),
     _event("lease.taken", "info", "Of the daemons on this state, this one does it now.", "lease"),

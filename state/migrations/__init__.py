@@ -28,8 +28,8 @@ def create_or_migrate(url: str) -> None:
     try:
         with database.writing(MIGRATING) as connection:
             found = revision(connection)
-            if found is not None and _is_newer(found):
-                raise StateNewer(_NEWER.format(name=database.name, found=found))
+            if found is not None and is_newer(found):
+                raise StateNewer(NEWER.format(name=database.name, found=found))
             _upgrade(connection)
     finally:
         database.close()
@@ -40,16 +40,17 @@ def check_revision(connection: Connection, name: str) -> None:
     found = revision(connection)
     if found is None:
         raise StateMissing(f"the state {name} is empty; run `syncd state init --from now|DATE`")
-    if _is_newer(found):
-        raise StateNewer(_NEWER.format(name=name, found=found))
+    if is_newer(found):
+        raise StateNewer(NEWER.format(name=name, found=found))
     if found != HEAD:
         raise StateOutdated(
             f"the state {name} is at revision {found}, this syncd needs {HEAD}; run `syncd state migrate`"
         )
 
 
-_NEWER = (
-    "the state {name} is at revision {found}, which this syncd does not know; install the newer syncd again"
+NEWER = (
+    "the state {name} is at revision {found}, which this syncd does not know; install the newer syncd again, or put back"
+    " the copy that it kept before it migrated ({name}.revision-...): syncd state restore FILE"
 )
 
 
@@ -60,7 +61,7 @@ def revision(connection: Connection) -> str | None:
     return connection.scalar(select(column("version_num", String)).select_from(table("alembic_version")))
 
 
-def _is_newer(found: str) -> bool:
+def is_newer(found: str) -> bool:
     return not found.isdigit() or int(found) > int(HEAD)
 
 

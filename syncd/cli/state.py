@@ -74,12 +74,52 @@ def _instant(text: str) -> datetime | None:
 @command.command(epilog=epilog("syncd state migrate", exits.OK, exits.LOCKED, exits.CONFIG))
 @config_option
 def migrate(config_path: Path) -> int:
-    """Creates the state's tables, or brings those of an older syncd to this version's form."""
-    config = load(config_path, need_secrets=False)
-    from state.store import create_or_migrate
+    """Creates the state's tables, or brings those of an older syncd to this version's form.
 
-    create_or_migrate(state_url(config))
+    syncd run does it by itself for a state in a file. A copy of the older one is kept beside it, named with its revision.
+    A state on PostgreSQL is migrated by this verb only: stop every daemon and copy it with pg_dump before.
+    """
+    config = load(config_path, need_secrets=False)
+    from state.store import StateOutdated, create_or_migrate, run_lock, upgrade
+
+    url = state_url(config)
+    kept = ""
+    with run_lock(url):
+        try:
+            done = upgrade(url, datetime.now(UTC))
+            kept = done.kept if done else ""
+        except StateOutdated:
+            create_or_migrate(url)  # on PostgreSQL; the person who types this has made the copy
+        else:
+            create_or_migrate(url)
     click.echo("the state is in this version's form")
+    if kept:
+        click.echo(f"what it was before is kept beside it as {kept}")
+    return exits.OK
+
+
+@command.command(
+    epilog=epilog(
+        "syncd state copy --to postgresql://syncd@db.example.com/syncd", exits.OK, exits.LOCKED, exits.CONFIG
+    )
+)
+@config_option
+@click.option("--to", "target", required=True, metavar="URL", help="An empty database, as url in [state].")
+def copy(config_path: Path, target: str) -> int:
+    """Copies the whole state into another database: from a file to PostgreSQL, or back.
+
+    Stop the daemon first. The target must be empty; its password comes from $PGPASSWORD or ~/.pgpass. Everything arrives, or
+    nothing; afterwards both are compared row by row. Then name the new URL in [state] and start the daemon: the old state is
+    left as it is, and must not be used again.
+    """
+    config = load(config_path, need_secrets=False)
+    from state.store import copy_state
+
+    counts = copy_state(state_url(config), target)
+    click.echo(f"{sum(counts.values())} rows of {len(counts)} tables are there, and say the same")
+    click.echo(
+        "name the new url in [state] of the config, then start syncd; do not start it on the old state again"
+    )
     return exits.OK
 
 
