@@ -74,6 +74,9 @@ _EFFECTS = select(
 _BY_KEY = _EFFECTS.where(_O.c.key.in_(bindparam("keys", expanding=True)))
 _OPEN_OF = _EFFECTS.where(_O.c.subject == bindparam("subject"), _O.c.status.in_(_OPEN))
 _UNSETTLED = _EFFECTS.where(_O.c.status.in_(_OPEN)).order_by(_O.c.id)
+_OLDEST_WAITING = _EFFECTS.where(_O.c.status.in_(_OPEN), _O.c.status != EffectStatus.PARKED.value).order_by(
+    _O.c.id
+)
 _DOUBTED = _EFFECTS.where(_O.c.status.in_(_OPEN), _O.c.status == EffectStatus.IN_DOUBT.value).order_by(
     _O.c.id
 )
@@ -140,6 +143,11 @@ class History:
     def doubted(self, limit: int) -> tuple[StoredEffect, ...]:
         """The effects whose outcome is unknown, oldest first."""
         rows = self._connection.execute(_DOUBTED.limit(limit))
+        return tuple(_to_stored(row) for row in rows)
+
+    def oldest_waiting(self, limit: int) -> tuple[StoredEffect, ...]:
+        """The effects that wait to be sent or looked for, or are at it just now, oldest first."""
+        rows = self._connection.execute(_OLDEST_WAITING.limit(limit))
         return tuple(_to_stored(row) for row in rows)
 
     def lanes(self) -> tuple[Lane, ...]:

@@ -1,7 +1,7 @@
 """The daemon: who ticks, who drains, who answers signals and the service manager, and how all of it stops.
 
 APScheduler is a clock for the lanes only; delivery waits on an event that they set. Nothing is decided here. Broad excepts
-stand in five places, one per lane, so that a defect costs a cycle and not the process. The watchdog is pinged by the
+stand in six places, one per lane, so that a defect costs a cycle and not the process. The watchdog is pinged by the
 loop that delivers, and only while no lane has been at one step for too long.
 """
 
@@ -35,6 +35,7 @@ from syncd.lanes import answer_requests, deliver, once_with, take_in, take_notes
 from syncd.notify import Notify
 from syncd.reload import Reload
 from syncd.signals import Signals
+from syncd.stuck import watch_over
 from syncd.sweeping import first_sweep, sweep_up
 from syncd.wiring import DAEMON_OWNER, App, build, new_run
 
@@ -45,7 +46,7 @@ STATUS_EVERY_S = 10.0
 
 
 class Daemon:
-    """Runs the lanes of `app` until a signal comes. `reload` puts a changed config in force."""
+    """Runs the lanes of `app` until a signal comes. `reload` puts a changed config in force, `look` tells what is stuck."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Daemon:
         signals: Signals | None = None,
         notify: Notify | None = None,
         reload: Callable[[], bool] = lambda: False,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._log = app.log
@@ -66,6 +68,7 @@ class Daemon:
         self._exit = exits.OK
         self._troubles: dict[str, str] = {}
         self._hung: set[str] = set()
+        self._look = look
         self._rejected = False
         self._status_at = 0.0
 
@@ -169,7 +172,7 @@ class Daemon:
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         # A pass that takes longer than its interval is usual, in a catch-up; each skipped tick would be a warning.
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-        pool = SchedulerPool(len(FEEDS) + 3)
+        pool = SchedulerPool(len(FEEDS) + 4)
         scheduler = BackgroundScheduler(executors={"default": pool}, job_defaults=defaults, timezone=UTC)
         now = datetime.now(UTC)
         first = {f"intake-{system}": now for system in FEEDS} | {"sweep": first_sweep(self._app, now)}
@@ -178,6 +181,7 @@ class Daemon:
             "notes": self._take_notes,
             "gate": self._answer_requests,
             "sweep": self._sweep,
+            "watch": self._watch,
         }
         for name, seconds in _intervals(figures).items():
             at = {"next_run_time": first[name]} if name in first else {}
@@ -248,6 +252,15 @@ class Daemon:
         if born:
             self._wake.set()
 
+    def _watch(self) -> None:
+        """One look at what does not move although it should."""
+        try:
+            self._look()
+            self._troubles.pop("watch", None)
+        except Exception as error:  # noqa: BLE001 - the one broad except of the watch: the next look is whole
+            if self._is_news("watch", error):
+                self._log.event("watch.failed", error=type(error).__name__, exc_info=error)
+
     def _deliver(self) -> None:
         with self._app.pulse.busy("delivery"):
             while not self._stopping.is_set():
@@ -274,7 +287,8 @@ def _intervals(figures: Figures) -> dict[str, float]:
     """Seconds between two ticks of each lane that the clock drives."""
     intake = {f"intake-{system}": figures.poll_interval_s[system] for system in FEEDS}
     shortest = min(figures.poll_interval_s.values())
-    return {**intake, "notes": shortest, "gate": shortest, "sweep": figures.sweep_every_s}
+    rest = {"notes": shortest, "gate": shortest, "watch": shortest, "sweep": figures.sweep_every_s}
+    return {**intake, **rest}
 
 
 def _reschedule(scheduler: BackgroundScheduler, before: Figures, now: Figures) -> None:
@@ -294,7 +308,8 @@ def run(config: Config, signals: Signals | None = None) -> int:
     def act(app: App) -> int:
         assert app.live is not None, "build makes it"
         reload = Reload(config, app.live, app.store, log=app.log, environ=os.environ, run=name)
-        return Daemon(app, signals=signals, notify=notify, reload=reload).run()
+        look = watch_over(app).look
+        return Daemon(app, signals=signals, notify=notify, reload=reload, look=look).run()
 
     try:
         return _with_app(config, DAEMON_OWNER, name, act, alone=True)

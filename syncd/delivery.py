@@ -125,6 +125,8 @@ class Delivery:
         self._running: dict[Future[Performed], Claim] = {}
         self._began: dict[int, float] = {}
         """When the work on each claim began."""
+        self.fruitless = 0
+        """Tries that came to nothing, since this process began."""
         self._doubted: set[str] = set()
         """Effects whose doubt has been told, so that each is told once."""
 
@@ -316,6 +318,7 @@ class Delivery:
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome
         log = self._log.bind(**_ids(one.claim))
+        self.fruitless += isinstance(outcome, NotSent | InDoubt)
         if not isinstance(outcome, InDoubt):
             self._doubted.discard(effect.key)
         if isinstance(outcome, Done):

@@ -288,6 +288,35 @@ _REMOTES = (
     ),
 )
 
+_STUCK = (
+    _event(
+        "order.unsynced",
+        "error",
+        "An order's effect has waited longer than `[watch] oldest` and no hold explains it; told for the oldest one.",
+        "number oldest_s reason next",
+    ),
+    _event(
+        "feed.stuck",
+        "error",
+        "A feed does not move while its source does: passes end where they began although the system answers, or it does not"
+        " show a change that was seen by another way.",
+        "reason watermark_to next",
+    ),
+    _event(
+        "retries.storming",
+        "warning",
+        "Very many tries came to nothing in a short time.",
+        "failures reason next",
+    ),
+    _event(
+        "closure.waiting",
+        "warning",
+        "A request for closure could not be judged, or its release not be sent, for longer than `[watch] gate`.",
+        "number because next",
+    ),
+    _event("stuck.ended", "info", "What was stuck moves again.", "found subject ms"),
+)
+
 _DEFECTS = (
     _event(
         "intake.failed",
@@ -296,6 +325,9 @@ _DEFECTS = (
         "error detail trace",
     ),
     _event("sweep.failed", "error", "Unexpected failure of the sweep.", "error detail trace"),
+    _event(
+        "watch.failed", "error", "Unexpected failure of the watch over what is stuck.", "error detail trace"
+    ),
     _event("notes.failed", "error", "Unexpected failure of the journals' lane.", "error detail trace"),
     _event("gate.failed", "error", "Unexpected failure of the closure gate.", "error detail trace"),
     _event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
@@ -304,7 +336,16 @@ _DEFECTS = (
     ),
 )
 
-CATALOGUE: tuple[Event, ...] = (*_LIFE, *_BUSINESS, *_SWEEP, *_EFFECTS, *_RECORDS, *_REMOTES, *_DEFECTS)
+CATALOGUE: tuple[Event, ...] = (
+    *_LIFE,
+    *_BUSINESS,
+    *_SWEEP,
+    *_EFFECTS,
+    *_RECORDS,
+    *_REMOTES,
+    *_STUCK,
+    *_DEFECTS,
+)
 
 EVENTS: Mapping[str, Event] = MappingProxyType({event.name: event for event in CATALOGUE})
 

@@ -6,10 +6,25 @@ Made by `wiring`; every lane asks `Live` anew each time, and a reload replaces w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mappings.decisions import Policy
 from mappings.model import System
+from syncd.config import Config
+
+STEP_SPARE_S = 60.0
+"""What a step of a lane may take beyond two whole exchanges: transactions, and waiting for those of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From when on something counts as stuck."""
+
+    polls: int = 3
+    oldest_s: float = 1800.0
+    gate_s: float = 900.0
+    retries: int = 100
+    window_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,7 @@ class Figures:
     """Of the profile of field service."""
     step_limit_s: float = 150.0
     """How long one step of a lane may take before it counts as hung: longer than any exchange and any transaction."""
+    watch: Thresholds = field(default_factory=Thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +87,35 @@ class PageSizes(Mapping[System, int]):
 
     def __len__(self) -> int:
         return len(self._figures().page_size)
+
+
+def figures_of(config: Config) -> Figures:
+    """The numbers of a config."""
+    deadline = max(config.system(system).deadline.total_seconds() for system in System)
+    return Figures(
+        page_size={system: config.system(system).page_size for system in System},
+        poll_interval_s={s: config.system(s).poll_interval.total_seconds() for s in System},
+        workers=config.daemon.workers,
+        lease_s=config.daemon.lease.total_seconds(),
+        drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
+        longest_pause_s=config.daemon.longest_pause.total_seconds(),
+        sweep_every_s=config.settings.sweep.every.total_seconds(),
+        cancel_duplicates=config.settings.sweep.duplicates == "cancel",
+        safety_share=config.settings.safety.share,
+        safety_floor=config.settings.safety.floor,
+        config_hash=config.hash,
+        creates=config.profiles[System.FIELD_SERVICE].creates,
+        step_limit_s=2 * deadline + STEP_SPARE_S,
+        watch=_thresholds(config),
+    )
+
+
+def _thresholds(config: Config) -> Thresholds:
+    watch = config.settings.watch
+    return Thresholds(
+        polls=watch.polls,
+        oldest_s=watch.oldest.total_seconds(),
+        gate_s=watch.gate.total_seconds(),
+        retries=watch.retries,
+        window_s=watch.window.total_seconds(),
+    )

@@ -86,6 +86,9 @@ class Intake:
         self._hidden: dict[Kind, int] = {}
         self._marks: dict[Kind, Cursor] = {}
         """Where this process has left each feed."""
+        self.begun: dict[Kind, int] = {}
+        self.ended: dict[Kind, int] = {}
+        """How many passes of each feed have begun and come to their end, for who watches that they do."""
 
     def run_pass(self, kind: Kind) -> Pass:
         """One whole pass of a feed. Raises the connectors' errors; what was committed before stays."""
@@ -99,6 +102,8 @@ class Intake:
         watermark = self._store.watermark(kind.value)
         remote = self._systems[kind.system]
         leave = self._safety.leave(kind.value) if self._safety is not None else Leave()
+        if not leave.paused:
+            self.begun[kind] = self.begun.get(kind, 0) + 1
         if watermark is None:
             return Pass(kind, Position(BEGINNING), leave=leave)
         start = max(watermark.stamp - remote.overlap, BEGINNING.stamp)
@@ -216,6 +221,7 @@ class Intake:
                 )
 
     def _finish(self, current: Pass) -> None:
+        self.ended[current.kind] = self.ended.get(current.kind, 0) + 1
         current.over = True
         if self._safety is not None and current.stopped:
             self._safety.stop(current.kind.value, current.tally)

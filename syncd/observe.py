@@ -50,6 +50,8 @@ class Observer:
     def __init__(self, policy: Callable[[], decisions.Policy], baseline: datetime) -> None:
         self._policy = policy
         self._baseline = baseline
+        self.newest: dict[Kind, Record] = {}
+        """Of each kind the record with the newest stamp, whatever way it came: a feed that is past it must have shown it."""
 
     def observe(self, tx: Transaction, record: Record, sightings: Sightings, *, by_id: bool = False) -> None:
         """Stores `record` and applies what its change decides. Equal or older content decides nothing."""
@@ -62,6 +64,9 @@ class Observer:
             _look_at_whole(tx, record)
         if not tx.record(record, by_id=by_id):
             return
+        newest = self.newest.get(record.kind)
+        if newest is None or newest.updated_at < record.updated_at:
+            self.newest[record.kind] = record
         if tx.release_quarantine(record.kind, record.id):
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
         if record.kind is Kind.WORK_ORDER:

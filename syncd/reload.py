@@ -21,10 +21,10 @@ from syncd.config.live import is_live
 from syncd.config.load import rehashed
 from syncd.config.sections import Settings
 from syncd.config.systems import Section
-from syncd.figures import Live
+from syncd.figures import Live, figures_of
 from syncd.log_lines import printable
 from syncd.logs import Log
-from syncd.wiring import figures_of, policy_of
+from syncd.wiring import policy_of
 
 SHOWN_PROBLEMS = 20
 IDENTITY = (

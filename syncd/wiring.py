@@ -28,7 +28,7 @@ from syncd.creates import Tactic
 from syncd.cycles import Cycles
 from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
-from syncd.figures import Figures, Live, PageSizes
+from syncd.figures import Figures, Live, PageSizes, figures_of
 from syncd.gate import Gate
 from syncd.health import Health
 from syncd.identity import Identities, check_id
@@ -42,9 +42,6 @@ from syncd.safety import Limits, Safety
 from syncd.sweep import Sweep
 from syncd.turns import Turns
 from syncd.vitals import Vitals
-
-STEP_SPARE_S = 60.0
-"""What a step of a lane may take beyond two whole exchanges: transactions, and waiting for those of others."""
 
 
 class NotReady(StateError):
@@ -76,6 +73,9 @@ class App:
     executor: Executor
     pulse: Pulse
     cycles: Cycles
+    observer: Observer
+    now: Callable[[], datetime]
+    policy: Callable[[], Policy]
     figures: Callable[[], Figures]
     """The numbers in force; a reload may change them."""
     live: Live | None = None
@@ -174,26 +174,6 @@ def _assemble(
     )
     app.live = live
     return app
-
-
-def figures_of(config: Config) -> Figures:
-    """The numbers of a config."""
-    deadline = max(config.system(system).deadline.total_seconds() for system in System)
-    return Figures(
-        page_size={system: config.system(system).page_size for system in System},
-        poll_interval_s={s: config.system(s).poll_interval.total_seconds() for s in System},
-        workers=config.daemon.workers,
-        lease_s=config.daemon.lease.total_seconds(),
-        drain_timeout_s=config.daemon.drain_timeout.total_seconds(),
-        longest_pause_s=config.daemon.longest_pause.total_seconds(),
-        sweep_every_s=config.settings.sweep.every.total_seconds(),
-        cancel_duplicates=config.settings.sweep.duplicates == "cancel",
-        safety_share=config.settings.safety.share,
-        safety_floor=config.settings.safety.floor,
-        config_hash=config.hash,
-        creates=config.profiles[System.FIELD_SERVICE].creates,
-        step_limit_s=2 * deadline + STEP_SPARE_S,
-    )
 
 
 def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in which it is built
@@ -304,6 +284,9 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         executor=executor,
         pulse=pulse,
         cycles=Cycles(log, store, pulse, monotonic),
+        observer=observer,
+        now=now,
+        policy=policy,
         figures=figures,
     )
 

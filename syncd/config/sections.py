@@ -237,6 +237,32 @@ class SafetySection(Section):
     )
 
 
+class WatchSection(Section):
+    """When something counts as stuck and is told, once: the events `order.unsynced`, `feed.stuck`, `retries.storming`,
+    `closure.waiting`."""
+
+    polls: Whole = Field(
+        default=3,
+        ge=2,
+        le=1000,
+        description="a feed is stuck after so many passes that do not move it while its system answers",
+    )
+    oldest: Annotated[Duration, between("10s", "30d")] = Field(
+        default=timedelta(minutes=30),
+        description="an order is unsynced when one of its effects has waited so long and no hold explains it",
+    )
+    gate: Annotated[Duration, between("10s", "30d")] = Field(
+        default=timedelta(minutes=15),
+        description="a request for closure waits for too long when the gate could not judge it, or release it, for so long",
+    )
+    retries: Whole = Field(
+        default=100, ge=2, le=1_000_000, description="tries that came to nothing within `window` are a storm"
+    )
+    window: Annotated[Duration, between("10s", "1d")] = Field(
+        default=timedelta(minutes=10), description="over which time tries are counted"
+    )
+
+
 class DaemonSection(Section):
     """The process."""
 
@@ -292,6 +318,7 @@ class Settings(Section):
     notes: NotesSection
     sweep: SweepSection
     safety: SafetySection
+    watch: WatchSection
     daemon: DaemonSection
     log: LogSection
 
@@ -306,6 +333,7 @@ OPTIONAL: Mapping[str, Mapping[str, object]] = {
     "notes": {},
     "sweep": {},
     "safety": {},
+    "watch": {},
     "daemon": {},
     "log": {},
 }

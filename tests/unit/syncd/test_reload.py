@@ -10,10 +10,11 @@ from mappings.model import Kind, System
 from state.store import StateLocked
 from syncd import logs
 from syncd.config.live import is_live
-from syncd.config.sections import Section, Settings
-from syncd.figures import Live, PageSizes
+from syncd.config.sections import Settings
+from syncd.config.systems import Section
+from syncd.figures import Live, PageSizes, figures_of
 from syncd.reload import Reload
-from syncd.wiring import figures_of, policy_of
+from syncd.wiring import policy_of
 
 
 class Shelf:
