@@ -13,7 +13,7 @@ install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python
 FIND_PYTHON = for p in python3.13 python3.12 python3.11 python3; do \
 	if "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
-.PHONY: help demo test lint unit e2e wheel soak bench clean
+.PHONY: help demo test lint unit e2e wheel systemd-test soak bench clean
 
 help: ## show the targets
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -53,6 +53,9 @@ e2e: $(DEV) ## the real processes against the sandbox, from the sources
 
 wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests against it
 	./tests/wheel.sh
+
+systemd-test: $(DEV) ## boot a real systemd in a container tree and play an operator's day (root)
+	./tests/systemd/run.sh
 
 soak: $(DEV) ## long runs that CI does not wait for
 	$(BIN)/python -m tests.simulation --seeds 1-10000 --shrink

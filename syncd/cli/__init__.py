@@ -41,6 +41,10 @@ VERBS = {
         "quarantine": "what waits for a person: list, show, retry, drop",
         "state": "begin, back up, restore, check or migrate the state",
     },
+    "Serve": {
+        "files": "hand out systemd units, an example config, the schema",
+        "ctl": "run a verb as the service would, with its user, state and credentials",
+    },
     "Try": {
         "demo": "play the whole scenario against the sandbox systems",
         "sandbox": "run the two simulated systems",

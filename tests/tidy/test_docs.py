@@ -47,6 +47,8 @@ def _follow(words: list[str]) -> None:
     for word in words:
         if word in ("|", ">", "...") or word.isupper():
             return
+        if command is cli.get_command(context, "ctl") and not word.startswith(("-", "syncd@")):
+            command = cli  # what follows is a verb like any other
         if word.startswith("-"):
             known = {
                 name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
