@@ -92,7 +92,9 @@ def _edits(target: Target, turn: _Turn, policy: Policy) -> tuple[_Edit, ...]:
     if turn.whole and target.amendable:
         shown = target.record.fields if target.record is not None else {}
         for edit in _drift(content.filled(), shown):
-            edits.setdefault(edit.difference.target, edit)
+            name, value = edit.difference.target, edit.difference.new
+            if turn.now.unresolved.get((target.id, name)) != value:  # the sweep asks for it again
+                edits.setdefault(name, edit)
     return tuple(edits[name] for name in sorted(edits))
 
 

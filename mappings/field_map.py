@@ -14,6 +14,8 @@ from mappings.effects import Reference
 from mappings.model import Facts, PlannedWorkOrder
 
 TEMPLATE = "template"
+UNMAPPED = "map"
+"""The `match` of a reference whose value the map of the config does not have."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -33,7 +35,8 @@ class FieldRule:
     """What one field of a work order says: a fact (`source`) or a text with {column} placeholders.
 
     With `reference` the field points at a record of FSM, found by comparing its property `match`. `translate` maps
-    values of OM to values of FSM; one that it does not have, and an empty one, become `default`.
+    values of OM to values of FSM; one that it does not have, and an empty one, become `default`. A reference that it
+    does not have, and for which there is no default, stays one that nobody finds (`UNMAPPED`).
     """
 
     target: str
@@ -49,6 +52,13 @@ class FieldRule:
         if self.translate:
             value = self.translate.get(value, "")
         return value or self.default
+
+    def look_up(self, facts: Facts) -> Reference:
+        """What the field is to point at."""
+        value = facts.value(self.source) if self.source else fill(self.text, facts)
+        if value and self.translate and value not in self.translate and not self.default:
+            return Reference(self.reference, UNMAPPED, value)
+        return Reference(self.reference, self.match, self.value(facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +102,11 @@ def desired(facts: Facts, planned: PlannedWorkOrder, field_map: FieldMap) -> Des
     own = {target: fill(text, facts) for target, text in planned.values.items()}
     for rule in field_map.rules:
         value = own.pop(rule.target, None)
-        value = rule.value(facts) if value is None else value
         if rule.reference:
-            references[rule.target] = Reference(rule.reference, rule.match, value)
+            found = rule.look_up(facts)
+            references[rule.target] = found if value is None else Reference(rule.reference, rule.match, value)
         else:
-            values[rule.target] = value
+            values[rule.target] = rule.value(facts) if value is None else value
     if planned.template:
         references[TEMPLATE] = Reference(TEMPLATE, "name", planned.template, required=True)
     return Desired(values | own, references)

@@ -202,6 +202,8 @@ class Facts:
     elsewhere: Mapping[str, tuple[tuple[Record, ...], ...]] = field(default_factory=dict)
     vanished: frozenset[str] = frozenset()
     waived: frozenset[tuple[str, int]] = frozenset()
+    unresolved: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """What fields (work order, field) of the linked ones should point at and field service did not know."""
 
     def value(self, column: str) -> str:
         """A fact by its column name: a field of the subject, or "line.x", "order.x", "domain_order.x", "parent.x".

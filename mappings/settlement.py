@@ -6,16 +6,18 @@ by intake when a link was found. Sends nothing and reads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mappings import notes, recall
 from mappings.cancellation import cancellations
+from mappings.changes import FieldChange
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
 from mappings.note_effects import combined, name, note_on_subject, nothing
 from mappings.policy import Policy
+from mappings.references import went_without
 from mappings.standing import cancelled_by, is_paused, title
 from mappings.status import content
 from mappings.targets import OUTSTANDING, unsettled
@@ -28,10 +30,13 @@ _REFUSALS: Mapping[EffectKind, Callable[[str], str]] = {
 """What order management refuses is said in other words than what field service does."""
 
 
-def settled(effect: Effect, record: Record | None, facts: Facts, policy: Policy) -> Decision:
-    """The follow-ups of an effect that is done. `record` is what the write returned or the probe found."""
+def settled(
+    effect: Effect, record: Record | None, facts: Facts, policy: Policy, unresolved: Collection[str] = ()
+) -> Decision:
+    """The follow-ups of an effect that is done. `record` is what the write returned or the probe found, `unresolved` the
+    references that were looked up in vain."""
     known = _with(effect, record, facts)
-    decisions = [replace(nothing(known), effects=tuple(_notes(effect, record, known, policy)))]
+    decisions = [replace(nothing(known), effects=tuple(_notes(effect, record, known, policy, unresolved)))]
     if effect.kind is EffectKind.CREATE_WORK_ORDER:
         decisions.append(follow_up(known, policy))
         source = cancelled_by(known, policy)
@@ -111,17 +116,19 @@ def _without(effect: Effect, facts: Facts) -> Facts:
     return replace(facts, effects=tuple(known for known in facts.effects if known.key != effect.key))
 
 
-def _notes(effect: Effect, record: Record | None, facts: Facts, policy: Policy) -> Iterator[Effect]:
+def _notes(
+    effect: Effect, record: Record | None, facts: Facts, policy: Policy, unresolved: Collection[str]
+) -> Iterator[Effect]:
     """The notes that one settled effect leads to on its subject."""
     work_order = record or facts.work_order(effect.target)
-    for prefix, text in _texts(effect, work_order, facts, policy):
+    for prefix, text in _texts(effect, work_order, facts, policy, unresolved):
         key = f"{prefix}:{effect.key}"
-        mark = recall.fields_mark(key, recall.changed(effect)) if prefix == "amended" else ""
+        mark = recall.fields_mark(key, _carried(effect, unresolved)) if prefix == "amended" else ""
         yield note_on_subject(facts, policy, key, text, because=f"{effect.key} is done", mark=mark)
 
 
 def _texts(
-    effect: Effect, work_order: Record | None, facts: Facts, policy: Policy
+    effect: Effect, work_order: Record | None, facts: Facts, policy: Policy, unresolved: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
         yield "released", notes.released([name(facts, record) for record in facts.work_orders])
@@ -129,24 +136,26 @@ def _texts(
         return
     named = name(facts, work_order)
     if effect.kind is EffectKind.UPDATE_WORK_ORDER and effect.before:
-        again = sorted((effect.values.keys() | effect.references.keys()) - effect.before.keys())
-        yield "amended", notes.amended(named, recall.changed(effect), again)
+        written = (effect.values.keys() | effect.references.keys()) - set(unresolved)
+        carried, again = _carried(effect, unresolved), sorted(written - effect.before.keys())
+        if carried or again:
+            yield "amended", notes.amended(named, carried, again)
     if effect.kind is EffectKind.CANCEL_WORK_ORDER and not policy.has_ended(work_order.state):
         source = cancelled_by(facts, policy) or facts.subject
         cause = notes.UNMATCHED if effect.unmatched else notes.because_cancelled(title(source))
         yield "cancelled", notes.cancel_sent(named, cause)
-    missing = _missing(effect, work_order)
+    missing = [
+        (target, reference.value)
+        for target, reference in went_without(effect, work_order, unresolved).items()
+        if facts.unresolved.get((work_order.id, target)) != reference.value
+    ]
     if missing:
         yield "missing", notes.not_found(named, missing)
 
 
-def _missing(effect: Effect, work_order: Record) -> list[tuple[str, str]]:
-    """References that the written record, which shows that field, does not have: FSM knows no such record."""
-    return [
-        (target, look_up.value)
-        for target, look_up in sorted(effect.references.items())
-        if target in work_order.fields and not work_order.get(target)
-    ]
+def _carried(effect: Effect, unresolved: Collection[str]) -> Sequence[FieldChange]:
+    """The changed fields of an update that were sent."""
+    return [change for change in recall.changed(effect) if change.name not in unresolved]
 
 
 def _attempt(effect: Effect, facts: Facts) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
-from state import links, outbox
+from state import links, outbox, unresolved
 from state.snapshots import Snapshots
 from state.types import Baseline
 
@@ -69,6 +69,7 @@ def facts_for(
         elsewhere=_elsewhere(connection, snapshots, id) if any(one.shared for one in linked) else {},
         vanished=frozenset(one.link.work_order for one in linked if one.vanished),
         waived=waived,
+        unresolved=unresolved.of_subject(connection, id) if any(one.lacks for one in linked) else {},
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from mappings.model import EffectStatus, Facts, Kind, Record
+from mappings.references import Unresolved
 from mappings.requests import Request
 from state import (
     backfills,
@@ -28,6 +29,7 @@ from state import (
     safety,
     schema,
     sweeps,
+    unresolved,
     watermarks,
 )
 from state.snapshots import COLUMNS, Snapshots, chunks, to_record
@@ -195,6 +197,10 @@ class History:
     def halts(self) -> tuple[Halt, ...]:
         """Orders that wait for a person because a promise was broken for them, oldest first."""
         return halts.every(self._connection)
+
+    def unresolved(self) -> tuple[Unresolved, ...]:
+        """Fields of work orders that stand without what field service did not know, oldest first."""
+        return unresolved.every(self._connection)
 
     def stops(self) -> tuple[SafetyStop, ...]:
         """Lanes that stopped before a mass change, oldest first."""

@@ -22,6 +22,7 @@ _P = schema.plans
 _S = schema.snapshots
 _M = schema.missing
 _D = schema.dropped_links
+_U = schema.unresolved
 _LINK_COLUMNS = (
     _L.c.domain_order,
     _L.c.work_order,
@@ -38,8 +39,13 @@ _IS_SHARED = exists(
     .where(_OTHER.c.work_order == _L.c.work_order, _OTHER.c.domain_order != _L.c.domain_order)
     .correlate(_L)
 )
+_LACKS = exists(
+    select(_U.c.work_order)
+    .where(_U.c.work_order == _L.c.work_order, _U.c.subject == _L.c.domain_order)
+    .correlate(_L)
+)
 _OF_SUBJECT = (
-    select(*_LINK_COLUMNS, _M.c.vanished_at, _IS_SHARED.label("shared"), *COLUMNS)
+    select(*_LINK_COLUMNS, _M.c.vanished_at, _IS_SHARED.label("shared"), _LACKS.label("lacks"), *COLUMNS)
     .select_from(
         _L.outerjoin(_S, and_(_S.c.kind == Kind.WORK_ORDER.value, _S.c.id == _L.c.work_order)).outerjoin(
             _M, and_(_M.c.kind == Kind.WORK_ORDER.value, _M.c.id == _L.c.work_order)
@@ -128,6 +134,8 @@ class Linked:
     vanished: bool
     shared: bool
     """Another subject is linked to the work order as well."""
+    lacks: bool
+    """A reference of it was not found in field service."""
 
 
 def of_subject(connection: Connection, subject: str) -> list[Linked]:
@@ -137,12 +145,13 @@ def of_subject(connection: Connection, subject: str) -> list[Linked]:
 
 
 def _to_linked(row: Sequence[Any]) -> Linked:
-    vanished_at, shared, *rest = row[len(_LINK_COLUMNS) :]
+    vanished_at, shared, lacks, *rest = row[len(_LINK_COLUMNS) :]
     return Linked(
         _to_link(row),
         to_record(rest) if rest[0] is not None else None,
         vanished=vanished_at is not None,
         shared=bool(shared),
+        lacks=bool(lacks),
     )
 
 

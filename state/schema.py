@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration."""
 
 metadata = MetaData()
@@ -194,6 +194,21 @@ dropped_links = Table(
     Column("dropped_at", Instant, nullable=False),
 )
 """Links to vanished work orders that a person let go; their slots of the plan are waived."""
+
+unresolved = Table(
+    "unresolved",
+    metadata,
+    Column("work_order", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("subject_kind", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("match", Text, nullable=False),
+    Column("value", OutsideText, nullable=False),
+    Column("since", Instant, nullable=False),
+    Index("unresolved_by_subject", "subject"),
+)
+"""Fields of work orders that point at nothing, because field service did not know the record."""
 
 safety_stops = Table(
     "safety_stops",

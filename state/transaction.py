@@ -13,8 +13,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from mappings.effects import Decision
+from mappings.effects import Decision, Effect, Reference
 from mappings.model import Facts, Kind, Link, Record, System
+from mappings.references import Unresolved
 from mappings.requests import Request
 from state import (
     backfills,
@@ -29,6 +30,7 @@ from state import (
     requests,
     safety,
     sweeps,
+    unresolved,
     watermarks,
 )
 from state.history import unsettled
@@ -195,6 +197,14 @@ class Transaction:
     def unlink(self, subject: str, work_order: str) -> bool:
         """A work order made by people does not belong to this subject any more; says whether it did."""
         return links.remove(self._connection, subject, work_order)
+
+    def keep_unresolved(self, effect: Effect, work_order: str, missing: Mapping[str, Reference]) -> None:
+        """What a write of an effect's references went without; its other references are there now."""
+        unresolved.keep(self._connection, effect, work_order, missing, self._now)
+
+    def forget_unresolved(self, one: Unresolved) -> None:
+        """A field is not waited for any more."""
+        unresolved.forget(self._connection, one.work_order, one.target)
 
     def settle(self, claim: Claim, outcome: Outcome) -> bool:
         """Stores what became of a claimed effect, with the link of a done one.

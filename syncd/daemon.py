@@ -197,6 +197,8 @@ class Daemon:
             changed = take_in(self._app, system, self._stopping.is_set, first=system not in self._told)
             self._app.vitals.keep()
             self._told.add(system)
+            if system is System.FIELD_SERVICE:
+                self._app.templates.look()
             self._troubles.pop(f"intake of {system}", None)
         except IdentityChanged:
             self._exit = exits.CONFIG

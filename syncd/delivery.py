@@ -20,6 +20,7 @@ from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind, Reason
 from mappings.keys import request_name
 from mappings.model import Facts, Kind, System
+from mappings.references import went_without
 from mappings.standing import cancelled_by, title
 from mappings.targets import UNSENT, is_expected
 from state.store import (
@@ -272,12 +273,15 @@ class Delivery:
         if facts is not None:
             for decision in self._decisions(one, facts):
                 self._observer.apply(tx, decision, sightings, facts=facts)
+        if isinstance(outcome, Done) and outcome.record is not None and effect.references:
+            missing = went_without(effect, outcome.record, one.unresolved)
+            tx.keep_unresolved(effect, outcome.record.id, missing)
 
     def _decisions(self, one: Performed, facts: Facts) -> Iterator[Decision]:
         effect, outcome, policy = one.claim.effect, one.outcome, self._policy()
         is_create = effect.kind is EffectKind.CREATE_WORK_ORDER
         if isinstance(outcome, Done):
-            yield decisions.settled(effect, outcome.record, facts, policy)
+            yield decisions.settled(effect, outcome.record, facts, policy, one.unresolved)
         elif one.refusal or isinstance(outcome, Parked):
             yield decisions.refused(effect, one.refusal or _detail(outcome), facts, policy)
         elif isinstance(outcome, Overtaken):

@@ -27,7 +27,8 @@ from connectors.errors import (
 from connectors.ports import FieldService, Note, OrderManagement, RemoteSystem
 from mappings import recall
 from mappings.decisions import Policy
-from mappings.effects import Effect, EffectKind
+from mappings.effects import Effect, EffectKind, Reference
+from mappings.field_map import UNMAPPED
 from mappings.model import Kind, Record, System
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.budgets import purpose_of
@@ -122,7 +123,7 @@ class Dispatch:
         overtaken = unless_send(claim, self._recheck.create(effect))
         if overtaken is not None:
             return self._waits(overtaken)
-        values, absent = self._resolved(effect)
+        values, unresolved, absent = self._resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         if self._creates.tactic is not Tactic.OWN_ID and not _MAY_SEND.get()():
@@ -135,7 +136,7 @@ class Dispatch:
             return self._create_answered(claim, error)
         self._creates.learn(effect, record)
         self._report_dropped(effect, record, values)
-        return Performed(claim, created(effect, record))
+        return Performed(claim, created(effect, record), unresolved=unresolved)
 
     def _earlier(self, claim: Claim) -> Performed | None:
         """What an earlier send of a create came to; None when it may be sent again."""
@@ -198,19 +199,18 @@ class Dispatch:
         wait = max(DEFER_S, self._fsm.settle.total_seconds(), self._creates.believed_after_s())
         return replace(performed, outcome=replace(performed.outcome, probe_in_s=wait), absent=True)
 
-    def _resolved(self, effect: Effect) -> tuple[dict[str, str], str]:
-        """The values to send with their references looked up in FSM, or why that is impossible."""
-        values = dict(effect.values)
+    def _resolved(self, effect: Effect) -> tuple[dict[str, str], tuple[str, ...], str]:
+        """The values to send with their references looked up in FSM, those that were not found, or why none is sent."""
+        values, unresolved = dict(effect.values), []
         for field, reference in sorted(effect.references.items()):
-            id = self._fsm.resolve(reference.entity, reference.match, reference.value)
+            id = self._looked_up(reference)
             if id is not None:
                 values[field] = id
             elif reference.required:
-                return (
-                    {},
-                    f'no {reference.entity} with {reference.match} "{reference.value}" in field service',
-                )
+                absent = f'no {reference.entity} with {reference.match} "{reference.value}" in field service'
+                return {}, (), absent
             else:
+                unresolved.append(field)
                 self._log.event(
                     "reference.unresolved",
                     field=field,
@@ -218,7 +218,18 @@ class Dispatch:
                     match=reference.match,
                     subject=effect.subject,
                 )
-        return values, ""
+        return values, tuple(unresolved), ""
+
+    def _looked_up(self, reference: Reference) -> str | None:
+        """None also where several have that name: any of them would be a guess."""
+        if reference.match == UNMAPPED:
+            return None
+        try:
+            return self._fsm.resolve(reference.entity, reference.match, reference.value)
+        except Refused:
+            if reference.required:
+                raise
+            return None
 
     def _report_dropped(self, effect: Effect, record: Record, sent: Mapping[str, str]) -> None:
         dropped = sorted(
@@ -231,12 +242,15 @@ class Dispatch:
 
     def _update(self, claim: Claim) -> Performed:
         effect = claim.effect
-        values, absent = self._resolved(effect)
+        values, unresolved, absent = self._resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         current = self._fsm.read(effect.target_kind, effect.target)
         if current.state in self._terminal():
             return Performed(claim, Overtaken(f"{current.number} is {current.state_label}"))
+        if unresolved and not values:
+            nothing = Done(record=current, detail="field service knows nothing of it")
+            return Performed(claim, nothing, unresolved=unresolved)
         if says(current, values):
             # Only what this effect may have sent is its doing, and noted; an earlier one may have carried the same content.
             said = Done(record=current, detail="already so") if claim.probing else Overtaken("already so")
@@ -249,7 +263,7 @@ class Dispatch:
         performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
         if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
             self._report_dropped(effect, performed.outcome.record, values)
-        return performed
+        return replace(performed, unresolved=unresolved)
 
     def _cancel(self, claim: Claim) -> Performed:
         effect = claim.effect

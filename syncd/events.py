@@ -226,6 +226,15 @@ _EFFECTS = (
     ),
 )
 
+_TABLES = (
+    _event(
+        "template.missing",
+        "error",
+        "A decision table names a template that field service does not have: creates that need it will be parked.",
+        "template table reason next",
+    ),
+)
+
 _RECORDS = (
     _event(
         "record.quarantined",
@@ -341,6 +350,7 @@ CATALOGUE: tuple[Event, ...] = (
     *_BUSINESS,
     *_SWEEP,
     *_EFFECTS,
+    *_TABLES,
     *_RECORDS,
     *_REMOTES,
     *_STUCK,

@@ -38,6 +38,8 @@ class Performed:
     """What was to be changed is not there."""
     surplus: tuple[Record, ...] = ()
     """Further work orders that answer the same create; the outcome names the one that stays."""
+    unresolved: tuple[str, ...] = ()
+    """References that were looked up in vain: the write went without them."""
     exchanges: tuple[Exchange, ...] = ()  # the requests that it took, as delivery recorded them
     healthy: bool = True
     """Whether it shows that the systems work; not so when a step failed or nobody knows."""

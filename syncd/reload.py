@@ -24,7 +24,7 @@ from syncd.config.systems import Section
 from syncd.figures import Live, figures_of
 from syncd.log_lines import printable
 from syncd.logs import Log
-from syncd.wiring import policy_of
+from syncd.policies import policy_of
 
 SHOWN_PROBLEMS = 20
 IDENTITY = (

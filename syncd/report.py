@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mappings.model import EffectStatus, Kind
+from mappings.references import Unresolved
 from mappings.requests import Request
 from state.store import (
     Baseline,
@@ -47,6 +48,8 @@ class Status:
     """Orders that wait for a person because a promise was broken for them."""
     vanished: int = 0
     """Links to work orders that are gone."""
+    unresolved: tuple[Unresolved, ...] = ()
+    """Fields of work orders that stand without what field service did not know."""
     swept: Sweep | None = None
     catching_up: bool = False
     lanes: tuple[Lane, ...] = ()
@@ -71,6 +74,7 @@ def look(store: Store, now: datetime) -> Status:
             stops=history.stops(),
             halts=history.halts(),
             vanished=len(history.vanished_links()),
+            unresolved=history.unresolved(),
             swept=history.last_sweep(),
             catching_up=history.catching_up(),
             lanes=history.lanes(),
@@ -159,6 +163,17 @@ def as_json(status: Status) -> dict[str, object]:
             for stop in waits_for_a_person(status)
         ],
         "vanished": status.vanished,
+        "unresolved": [
+            {
+                "work_order": one.work_order,
+                "field": one.target,
+                "entity": one.reference.entity,
+                "match": one.reference.match,
+                "value": one.reference.value,
+                "since": instant(one.since),
+            }
+            for one in status.unresolved
+        ],
         "last_sweep": instant(status.swept.finished_at) if status.swept else None,
         "leases": [
             {"lease": one.name, "owner": one.owner, "until": instant(one.until)} for one in status.leases

@@ -70,6 +70,7 @@ def blocks(status: Status) -> list[Block]:
         _effects(status),
         _doubts(status),
         _parked(status),
+        _unresolved(status),
         _closures(status),
         _leases(status),
     )
@@ -152,6 +153,17 @@ def _doubts(status: Status) -> Block:
         (one.effect.key, instant(one.not_before) or "at once", one.reason or "-") for one in status.doubts
     )
     return Block(head=("in doubt", "looked for", "because"), rows=rows)
+
+
+def _unresolved(status: Status) -> Block:
+    """What field service does not know: the sweep asks again."""
+    rows = tuple(
+        (one.reference.entity, one.reference.value, one.target, one.work_order)
+        for one in status.unresolved[:SHOWN_PARKED]
+    )
+    more = len(status.unresolved) - len(rows)
+    head = ("not known to field service", f"{more} more not shown" if more > 0 else "", "field", "work order")
+    return Block(head=head if rows else (), rows=rows)
 
 
 def _parked(status: Status) -> Block:

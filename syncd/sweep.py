@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from connectors.errors import Missing, Unreadable
 from connectors.ports import Place, RemoteSystem, Stretch, Wanted
@@ -20,6 +21,7 @@ from mappings.effects import Decision, EffectKind
 from mappings.keys import VERSION
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record, System
 from state.store import Store, Transaction
+from syncd.filling import fill, is_known
 from syncd.intake import Intake
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -92,7 +94,7 @@ class Sweep:
         """One sweep; with `plan` nothing is stored and nothing follows. Raises the connectors' errors."""
         run = self._begin(stopping, plan=plan)
         walked = all(self._walk(run, kind) for kind in WALKED)
-        if walked and self._review(run) and self._find_twins(run):
+        if walked and self._review(run) and self._find_twins(run) and self._fill_in(run):
             run.swept.complete = True
             self._finish(run, plan=plan)
         return run.swept
@@ -313,6 +315,17 @@ class Sweep:
                     )
 
         self._in_transaction(run, act)
+
+    def _fill_in(self, run: _Run) -> bool:
+        """References that field service did not know are looked up again; what it knows by now is written."""
+        with self._store.history() as history:
+            waiting = history.unresolved()
+        for one in waiting:
+            if run.stopping():
+                return False
+            found = is_known(self._systems[System.FIELD_SERVICE], one)
+            self._in_transaction(run, partial(fill, self._observer, self._policy(), one, found=found))
+        return True
 
     def _decide(
         self, tx: Transaction, facts: Facts, sightings: Sightings, rule: Callable[[Facts], Decision]

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
-from mappings.closure import ClosureSettings
-from mappings.decisions import LinkSettings, Policy
+from mappings.decisions import Policy
 from mappings.model import Kind, System
-from mappings.ponr import Mode, Scope
 from state.store import Baseline, Identity, StateError, Store, create_or_migrate, runner_says
 from syncd.backfill import Backfill
 from syncd.budgets import Budgets, limiter_of, terms_of
@@ -36,10 +34,12 @@ from syncd.intake import FEEDS, Intake
 from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.observe import Observer
+from syncd.policies import policy_of
 from syncd.pulse import Pulse
 from syncd.redecide import Redecide
 from syncd.safety import Limits, Safety
 from syncd.sweep import Sweep
+from syncd.templates import Templates
 from syncd.turns import Turns
 from syncd.vitals import Vitals
 
@@ -64,6 +64,7 @@ class App:
     gate: Gate
     turns: Turns
     sweep: Sweep
+    templates: Templates
     backfill: Backfill
     redecide: Redecide
     identities: Identities
@@ -268,6 +269,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             page_size=PageSizes(figures),
             cancel_duplicates=lambda: figures().cancel_duplicates,
         ),
+        templates=Templates(fsm, policy, log),
         backfill=Backfill(
             om,
             fsm,
@@ -303,50 +305,6 @@ def _tactic(figures: Figures, store: Store) -> Tactic:
     if figures.creates == Tactic.BY_CORRELATION:
         return Tactic.BY_CORRELATION
     return {True: Tactic.OWN_ID, False: Tactic.BY_CORRELATION, None: Tactic.UNPROVEN}[store.own_ids_kept()]
-
-
-def policy_of(config: Config) -> Policy:
-    """What the rules need of a config."""
-    return Policy(
-        om_id=config.order_management.id,
-        tables=tuple(table for tables in config.tables.values() for table in tables),
-        lifecycles=config.lifecycles,
-        field_map=config.field_map,
-        links=LinkSettings(config.links.field, config.links.match, config.links.merged),
-        closure=closure_of(config),
-        ponr_mode=Mode(config.rules.ponr),
-        ponr_scope=Scope(config.rules.ponr_scope),
-        after_ponr_cancel=config.rules.after_ponr_cancel,
-        unmatched=config.rules.unmatched,
-        hold_note=config.settings.notes.on_hold,
-        adopted=config.rules.adopted,
-        shared_instance=config.rules.shared_instance,
-        note_limit=config.notes.limit,
-        mirror_from=frozenset(config.notes.mirror_from),
-        not_mirrored=frozenset(_own_users(config)).union(config.notes.ignore_authors),
-    )
-
-
-def _own_users(config: Config) -> list[str]:
-    """The users that we write as, where the config names them."""
-    return [name for system in System if (name := config.system(system).username)]
-
-
-def closure_of(config: Config) -> ClosureSettings:
-    """The gate's part of a config; without a marker there is no gate."""
-    section = config.settings.closure
-    return ClosureSettings(
-        marker=(section.field, section.value) if section.field else None,
-        no_work_orders=section.no_work_orders,
-        release=section.release,
-        closed=None if section.closed is None else frozenset(section.closed),
-        on_hold=section.on_hold,
-        cleared=section.cleared,
-        hold_note_interval=section.hold_note_interval,
-        past_gate=section.past_gate,
-        reopen=section.reopen,
-        merged=config.links.merged,
-    )
 
 
 def initialise(config: Config, from_: datetime | None, history: timedelta | None) -> Baseline:

@@ -106,7 +106,7 @@ def _write(file: Path, page: str) -> None:
 def _known(name: str, config: Config, store: Store, at: datetime | None) -> Explanation:
     from syncd.clock import SystemClock
     from syncd.explain import explain
-    from syncd.wiring import policy_of
+    from syncd.policies import policy_of
 
     columns = {
         kind: spec.number for profile in config.profiles.values() for kind, spec in profile.kinds.items()

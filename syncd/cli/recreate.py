@@ -45,8 +45,8 @@ def command(
     from syncd import logs
     from syncd.clock import SystemClock
     from syncd.connecting import connect
+    from syncd.policies import policy_of
     from syncd.recreate import Unnamed, Wish, recreate
-    from syncd.wiring import policy_of
 
     config = load(config_path)
     logs.configure(level=config.log.level, format=config.log.format)

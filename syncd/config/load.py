@@ -197,7 +197,7 @@ def _rule(target: str, source: FieldSource) -> FieldRule:
         source=source.from_ or "",
         text=source.text or "",
         reference=source.reference or "",
-        match=source.match,
+        match="id" if source.match == "same_id" else source.match,
         translate=dict(source.map),
         default=source.default,
     )

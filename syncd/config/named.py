@@ -222,14 +222,14 @@ def _column_findings(target: str, source: Tree, columns: frozenset[str]) -> Iter
 
 def _reference_findings(target: str, source: Tree, fsm: Profile) -> Iterator[Finding]:
     path = ("work_order_fields", target)
-    entity, match = source.get("reference"), source.get("match", "id")
+    entity, match = source.get("reference"), source.get("match", "same_id")
     if not isinstance(entity, str):
         return
     if entity not in fsm.references:
         hint = did_you_mean(entity, fsm.references)
         yield (*path, "reference"), f'unknown reference "{entity}" in [work_order_fields.{target}]{hint}'
-    elif isinstance(match, str) and match != "id" and match not in fsm.references[entity].match:
-        known = ", ".join(f'"{name}"' for name in ("id", *fsm.references[entity].match))
+    elif isinstance(match, str) and match != "same_id" and match not in fsm.references[entity].match:
+        known = ", ".join(f'"{name}"' for name in ("same_id", *fsm.references[entity].match))
         yield (
             (*path, "match"),
             f'"{entity}" can be found by {known}; "match" in [work_order_fields.{target}] is none',

@@ -71,7 +71,10 @@ class FieldSource(Section):
     reference: Name | None = Field(
         default=None, description="the field points at such a record of field service", examples=["account"]
     )
-    match: Match = Field(default="id", description="the property by which that record is found")
+    match: Match = Field(
+        default="same_id",
+        description='how that record is found: by a property, or "same_id" where both systems know it by one id',
+    )
     map: Mapping[str, str] = Field(
         default_factory=dict,
         description="values of order management to values of field service",
@@ -293,8 +296,12 @@ class LogSection(Section):
 
 DEFAULT_FIELDS: Mapping[str, Mapping[str, object]] = {
     "account": {"from": "account_name", "reference": "account", "match": "name"},
+    "consumer": {"from": "order.consumer_name", "reference": "consumer", "match": "name"},
+    "contact": {"from": "order.contact_name", "reference": "contact", "match": "name"},
     "location": {"from": "location_name", "reference": "location", "match": "name"},
     "priority": {"from": "priority"},
+    "requested_due_by": {"from": "due"},
+    "expected_start": {"from": "expected_start"},
     "short_description": {
         "text": "{domain_order.specification} at {location_name} ({number}, {order.number})"
     },

@@ -12,7 +12,7 @@ from syncd.config.values import Duration, ExistingFile, RemoteUrl, SecretRef, be
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)]
 InstanceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Whole = Annotated[int, Field(strict=True)]
-Match = Literal["id", "name", "number", "correlation_id"]
+Match = Literal["same_id", "name", "number", "correlation_id"]
 
 
 class Section(BaseModel):

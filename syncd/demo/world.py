@@ -46,6 +46,11 @@ class Sandbox:
         asked = {"system": side, "table": table, "query": query}
         return cast("list[Row]", self.control("POST", "rows", asked)["rows"])
 
+    def write(self, side: str, table: str, id: str, **values: str) -> None:
+        """An administrator changes a record over the Table API."""
+        base = self.om_url if side == "om" else self.fsm_url
+        self._call(base, "PATCH", f"/api/now/table/{table}/{id}", dict(values))
+
     def report(self) -> dict[str, list[Record]]:
         """Every record of both servers by its kind, at one instant, each with its notes in the order of writing."""
         report = self.control("GET", "report")

@@ -110,7 +110,7 @@ def test_a_problem_says_what_to_write_instead(problems_of, old, new, problem):
         pytest.param('[work_order_fields]\npriority = { text = "x {order.numbr}" }', 'unknown column "{order.numbr}" in [work_order_fields.priority]; did you mean "order.number"?', id="unknown-placeholder"),
         pytest.param("[work_order_fields]\npriority = {}", 'needs either from = "column" or text', id="neither-from-nor-text"),
         pytest.param('[work_order_fields]\naccount = { from = "account", reference = "acount" }', 'unknown reference "acount" in [work_order_fields.account]; did you mean "account"?', id="unknown-reference"),
-        pytest.param('[work_order_fields]\naccount = { from = "account", reference = "account", match = "correlation_id" }', '"account" can be found by "id", "name"', id="match-that-the-profile-lacks"),
+        pytest.param('[work_order_fields]\naccount = { from = "account", reference = "account", match = "correlation_id" }', '"account" can be found by "same_id", "name"', id="match-that-the-profile-lacks"),
         pytest.param('[work_order_fields]\naccount = { form = "account" }', 'unknown key "form" in [work_order_fields.account]; did you mean "from"?', id="unknown-key-in-field"),
         pytest.param('[links]\nfield = "initated_from"', '"field" in [links]: a work order has no field "initated_from"; did you mean "initiated_from"?', id="unknown-link-field"),
         pytest.param('[rules.lifecycles.domain_order]\ntrigger = ["in_progres"]', 'unknown state "in_progres" in [rules.lifecycles.domain_order]; did you mean "in_progress"?', id="unknown-state"),

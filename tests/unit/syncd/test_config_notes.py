@@ -6,7 +6,7 @@ import re
 from importlib import resources
 
 from mappings.model import System
-from syncd.wiring import policy_of
+from syncd.policies import policy_of
 
 
 def test_no_note_is_mirrored_by_default(folder):

@@ -13,8 +13,8 @@ from syncd.config.live import is_live
 from syncd.config.sections import Settings
 from syncd.config.systems import Section
 from syncd.figures import Live, PageSizes, figures_of
+from syncd.policies import policy_of
 from syncd.reload import Reload
-from syncd.wiring import policy_of
 
 
 class Shelf:
