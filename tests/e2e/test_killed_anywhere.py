@@ -1,0 +1,88 @@
+"""A real process is killed with SIGKILL at some of its calls, the same each time, and starts again: the world is the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from syncd.demo.processes import Playground
+from syncd.demo.truth import Truth, read_truth
+from syncd.demo.world import Sandbox
+
+DEATHS = 6
+DOOMED = Path(__file__).with_name("doomed.py")
+ORDER = ["Berlin Mitte"]
+WORK_ORDERS = 4
+
+
+class Doomed:
+    """One world, and daemons that die in it."""
+
+    def __init__(self, ground: Playground) -> None:
+        self.ground = ground
+        self.sandbox: Sandbox = ground.start_sandbox()
+        done = ground.verb("state", "init", "--from", "now")
+        assert done.returncode == 0, done.stderr
+        self.orders = 0
+        self._advanced: set[str] = set()
+
+    def people(self) -> None:
+        """A new order is approved, and an agent takes the work orders of the one before."""
+        for row in self.sandbox.rows("fsm", "wm_order"):
+            if row["sys_id"] not in self._advanced:
+                self._advanced.add(row["sys_id"])
+                self.sandbox.control("POST", f"work-orders/{row['sys_id']}/advance", {"to": "assigned"})
+        order = self.sandbox.control("POST", "orders", {"locations": ORDER})
+        self.sandbox.control("POST", f"orders/{order['order']}/approve")
+        self.orders += 1
+
+    def live(self, die_at: int = 0) -> tuple[int, str]:
+        """One life of the daemon: its exit code, and the point at which it died, or how many there were."""
+        told = self.ground.folder / "points"
+        told.unlink(missing_ok=True)
+        command = [sys.executable, str(DOOMED), str(self.ground.config), str(die_at), str(told)]
+        environment = self.ground._environment
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=self.ground.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert told.exists(), done.stderr
+        return done.returncode, told.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def doomed(playground: Playground) -> Doomed:
+    return Doomed(playground)
+
+
+def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(
+    doomed: Doomed, doubled: Callable[[Truth], list[str]]
+) -> None:
+    doomed.people()
+    assert doomed.live()[0] == 0
+    doomed.people()
+    code, count = doomed.live()
+    assert code == 0
+    # the last calls of a life are those that find nothing to do
+    for die_at in Random("killed anywhere").sample(range(1, int(count) * 2 // 3), DEATHS):
+        doomed.people()
+        code, point = doomed.live(die_at)
+        assert code == -9, f"call {die_at} was not reached"
+        assert doomed.live()[0] == 0
+        truth = read_truth(doomed.sandbox)
+        where = f"after SIGKILL at call {die_at}, {point}"
+        assert len(truth.work_orders) == WORK_ORDERS * doomed.orders, where
+        assert truth.problems() == [], where
+        assert doubled(truth) == [], where
+        noted = sum("-> Assigned" in note for subject in truth.subjects for note in subject.notes)
+        assert noted == WORK_ORDERS * (doomed.orders - 1), where
