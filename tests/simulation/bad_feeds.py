@@ -10,7 +10,8 @@ from typing import Any
 from connectors.ports import Cursor, Page, Position
 from mappings.model import Kind, System
 from state import snapshots, watermarks
-from syncd.intake import Intake, Pass
+from syncd import intake
+from syncd.intake import Pass
 from syncd.wiring import App
 from tests.simulation.planting import Bad
 
@@ -42,9 +43,7 @@ def _strictly_greater(app: App) -> None:
     app.intake.begin = behind  # type: ignore[method-assign] - planted
 
 
-def _no_cap(page: Page, upper: Any, remote: Any) -> Cursor | None:
-    del upper, remote
-    places = [Cursor(record.updated_at, record.id) for record in page.records]
+def _no_cap(places: Any, following: Any, asked_at: Any, upper: Any, granule: Any) -> Cursor | None:
     return max(places, default=None)
 
 
@@ -93,7 +92,8 @@ def _watermark_first(app: App) -> None:
         remote = app.systems[current.kind.system]
         real = remote.changes_since
         page = real(current.kind, current.position, 7)
-        mark = app.intake._watermark(page, current.upper or page.asked_at, remote)
+        upper = current.upper or page.asked_at
+        mark = intake.mark_of(intake._places(page), page.next, page.asked_at, upper, remote.granule)
         if mark is not None:
             with store.deciding() as tx:
                 tx.advance(current.kind.value, mark.stamp, mark.id)
@@ -146,11 +146,11 @@ def _requery_by_stamp(app: App) -> None:
         _wrap_pages(port, again)
 
 
-def _clock_of(ahead: timedelta) -> Callable[[Page, Any, Any], Cursor | None]:
+def _clock_of(ahead: timedelta) -> Callable[..., Cursor | None]:
     """The watermark is what a clock says, whatever was seen."""
 
-    def mark(page: Page, upper: Any, remote: Any) -> Cursor | None:
-        return Cursor(upper + ahead) if page.next is None else None
+    def mark(places: Any, following: Any, asked_at: Any, upper: Any, granule: Any) -> Cursor | None:
+        return Cursor(upper + ahead) if following is None else None
 
     return mark
 
@@ -191,7 +191,7 @@ FEEDS: tuple[Bad, ...] = (
     Bad(
         "no cap",
         "a pass of several pages runs ahead of rows that commit meanwhile",
-        swap=((Intake, "_watermark", staticmethod(_no_cap)),),
+        swap=((intake, "mark_of", _no_cap),),
         model="ingest A5 A5b",
         plan=SHORT,
         often=OFTEN,
@@ -207,7 +207,7 @@ FEEDS: tuple[Bad, ...] = (
     Bad(
         "watermark of our own clock",
         "it is ahead of the server's, and rows lie behind it",
-        swap=((Intake, "_watermark", staticmethod(_clock_of(timedelta(seconds=120)))),),
+        swap=((intake, "mark_of", _clock_of(timedelta(seconds=120))),),
         model="ingest A11",
         plan=SHORT,
         often=OFTEN,
