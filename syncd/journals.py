@@ -91,13 +91,11 @@ class Journals:
         mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
         sightings = Sightings()
         with self._store.deciding() as tx:
-            for note in page.notes:
-                self._take(tx, note, sightings)
-            for bad in page.unreadable:
-                tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
+            self.hear(tx, page, sightings)
             if mark is not None or over:
                 at = mark or Cursor(current.reached or upper)
-                tx.advance(feed_of(current.system), at.stamp, at.id, passed_until=upper if over else None)
+                passed = upper if over else None
+                tx.advance(feed_of(current.system), at.stamp, at.id, passed, read_at=page.asked_at)
         sightings.tell(self._log)
         current.upper = upper
         current.pages += 1
@@ -109,6 +107,13 @@ class Journals:
         if over:
             self._tell_hidden(current)
         return not over
+
+    def hear(self, tx: Transaction, page: JournalPage, sightings: Sightings) -> None:
+        """Everything that a page says, inside the caller's transaction; no watermark moves."""
+        for note in page.notes:
+            self._take(tx, note, sightings)
+        for bad in page.unreadable:
+            tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
 
     def _take(self, tx: Transaction, note: TypedNote, sightings: Sightings) -> None:
         policy = self._policy()

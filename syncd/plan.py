@@ -2,7 +2,8 @@
 
 Reads every feed and what the gate would look at, then lets intake and gate decide in one transaction that is rolled back.
 What is then waiting in the outbox is performed on connectors that may only read: a step that gets as far as its write is one
-that would be sent, and the transport refuses it. Moves no watermark, stores nothing, sends nothing.
+that would be sent, and the transport refuses it. Moves no watermark, stores nothing but the
+requests that count against a budget, sends nothing but reads.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from connectors.errors import Misconfigured, Unsafe
-from connectors.ports import Page, RemoteSystem
+from connectors.ports import JournalPage, Page, RemoteSystem
 from mappings.effects import Effect, EffectKind
 from mappings.model import EffectStatus, Kind, Record, System, record_value
 from mappings.requests import Request, RequestStatus
@@ -31,6 +32,7 @@ from state.store import (
 from syncd.dispatch import Dispatch
 from syncd.gate import Gate, Look
 from syncd.intake import FEEDS, Intake
+from syncd.journals import Journals, feed_of
 from syncd.observe import Sightings
 from syncd.plan_report import Change, FeedPlanned, Planned, Step, Verdict
 from syncd.safety import RolledBack, Safety, Tally
@@ -48,6 +50,15 @@ class _Read:
     kind: Kind
     pages: list[tuple[Page, list[Record]]] = field(default_factory=list)
     paused: bool = False
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class _Heard:
+    """A journal as a pass would read it now."""
+
+    system: System
+    pages: list[JournalPage] = field(default_factory=list)
     whole: bool = True
 
 
@@ -69,6 +80,7 @@ class Rehearsal:
         systems: Mapping[System, RemoteSystem],
         store: Store,
         intake: Intake,
+        journals: Journals,
         gate: Gate,
         *,
         safety: Safety,
@@ -79,18 +91,23 @@ class Rehearsal:
         self._systems = systems
         self._store = store
         self._intake = intake
+        self._journals = journals
         self._gate = gate
         self._safety = safety
         self._dispatch = dispatch
         self._executor = executor
         self._page_size = page_size
+        self._halted: dict[str, str] = {}
+        """Subjects of which nothing is sent before a person has spoken, and why."""
 
     def run(self) -> Planned:
         """Raises the connectors' errors where a system cannot be read."""
         feeds = [self._read(kind) for kinds in FEEDS.values() for kind in kinds]
-        looks = self._looks()
+        heard = [self._listen(system) for system in self._journals.wanted()]
         planned = Planned()
-        waiting = self._decided(feeds, looks, planned)
+        waiting = self._decided(feeds, heard, self._looks(), planned)
+        with self._store.history() as history:
+            self._halted = {halt.subject: halt.reason for halt in history.halts()}
         creates = {
             one.stored.effect.target
             for one in waiting
@@ -122,6 +139,23 @@ class Rehearsal:
                 break
         return read
 
+    def _listen(self, system: System) -> _Heard:
+        """A journal as a pass would read it now. The first pass ever begins at the present, and brings nothing."""
+        heard = _Heard(system)
+        if self._store.watermark(feed_of(system)) is None:
+            return heard
+        current = self._journals.begin(system)
+        while True:
+            page = self._systems[system].journal_since(current.position, self._page_size[system])
+            upper = current.upper = current.upper or page.asked_at
+            heard.pages.append(page)
+            if page.next is None or page.next.after.stamp > upper:
+                return heard
+            current.position = page.next
+            if len(heard.pages) == PAGES:
+                heard.whole = False
+                return heard
+
     def _looks(self) -> list[tuple[Request, Look]]:
         """What the gate would look at now, for each request that it would answer."""
         wanted: list[tuple[Request, Callable[[], Look | None]]] = []
@@ -136,7 +170,11 @@ class Rehearsal:
         return [(request, look) for request, look in found if look is not None]
 
     def _decided(
-        self, feeds: Sequence[_Read], looks: Sequence[tuple[Request, Look]], planned: Planned
+        self,
+        feeds: Sequence[_Read],
+        heard: Sequence[_Heard],
+        looks: Sequence[tuple[Request, Look]],
+        planned: Planned,
     ) -> list[_Waiting]:
         """Everything that would wait to be sent. A feed that goes too far is left out, as the cycle would stop it."""
         stopped: dict[Kind, Mapping[str, int]] = {}
@@ -146,6 +184,7 @@ class Rehearsal:
             try:
                 with self._store.deciding() as tx:
                     exceeding = self._see(tx, feeds, stopped, told)
+                    told += [self._hear(tx, one) for one in heard]
                     sightings = Sightings()
                     for request, look in looks:
                         self._gate.answer(tx, request, look, sightings)
@@ -187,6 +226,13 @@ class Rehearsal:
             )
         return None
 
+    def _hear(self, tx: Transaction, heard: _Heard) -> FeedPlanned:
+        sightings = Sightings()
+        for page in heard.pages:
+            self._journals.hear(tx, page, sightings)
+        rows = sum(len(page.notes) for page in heard.pages)
+        return FeedPlanned(feed_of(heard.system), rows, len(sightings.born), whole=heard.whole)
+
     # -- what would be sent ----------------------------------------------------------------------------------------
 
     def _step(self, one: _Waiting, creates: Iterable[str], *, looked: bool) -> Step:
@@ -194,6 +240,8 @@ class Rehearsal:
         verdict, why = Verdict.UNSEEN, ""
         if status is EffectStatus.PARKED:
             verdict, why = Verdict.PERSON, one.stored.reason
+        elif effect.subject in self._halted:
+            verdict, why = Verdict.PERSON, self._halted[effect.subject]
         elif status is EffectStatus.IN_FLIGHT:
             verdict = Verdict.UNDER_WAY
         elif effect.kind is not EffectKind.CREATE_WORK_ORDER and effect.target in creates:

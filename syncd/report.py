@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mappings.model import EffectStatus, Kind
+from mappings.budget import Terms
+from mappings.model import EffectStatus, Kind, System
 from mappings.references import Unresolved
 from mappings.requests import Request
 from state.store import (
     Baseline,
+    BudgetUse,
     Halt,
     Lane,
     Lease,
@@ -58,12 +60,15 @@ class Status:
     """The oldest effects whose outcome is unknown."""
     requests: tuple[Request, ...] = ()
     """Requests for closure that are not over."""
+    budgets: tuple[BudgetUse, ...] = ()
+    """What counts now against the request budgets."""
     numbers: Mapping[str, str] = field(default_factory=dict)
     """Of the domain orders that ask to be closed."""
 
 
-def look(store: Store, now: datetime) -> Status:
-    """Everything, of one instant."""
+def look(store: Store, now: datetime, terms: Mapping[System, Terms] | None = None) -> Status:
+    """Everything, of one instant. `terms` are the request budgets that the config names."""
+    budgets = tuple(store.budget_use(system, one) for system, one in sorted((terms or {}).items()))
     with store.history() as history:
         requests = history.requests()
         subjects = [history.record(one.subject_kind, one.subject) for one in requests]
@@ -80,6 +85,7 @@ def look(store: Store, now: datetime) -> Status:
             lanes=history.lanes(),
             leases=history.leases(),
             doubts=history.doubted(SHOWN_DOUBTS),
+            budgets=budgets,
             requests=requests,
             numbers={record.id: record.number for record in subjects if record is not None},
         )
@@ -116,12 +122,24 @@ def waits_for(feed: Watermark, status: Status) -> str:
 def _waits_for(feed: Watermark, status: Status) -> Iterator[str]:
     if any(stop.lane == feed.feed for stop in waits_for_a_person(status)):
         yield "a person: it stopped before a mass change (syncd safety list)"
-    system = Kind(feed.feed).system if feed.feed in _FEEDS else None
-    intake = [one for one in outages(status) if one.lane == f"intake of {system}"]
+    intake = [one for one in outages(status) if _reads(one, feed.feed)]
     for one in intake:
         yield f"{one.system.replace('_', ' ')}: {one.error} since {instant(one.since)}, tried again {instant(one.until)}"
     if status.now - feed.updated_at > SILENT and not intake:
         yield f"somebody to read it: the last read was {age(status.now - feed.updated_at)} ago, does syncd run?"
+
+
+def system_of(feed: str) -> str:
+    """Whose feed it is; that of a journal names its system itself."""
+    return Kind(feed).system.value if feed in _FEEDS else feed.partition(":")[2]
+
+
+def _reads(one: Outage, feed: str) -> bool:
+    """Whether this is what keeps a feed from being read. A pass over one system may need a record of the other."""
+    system = system_of(feed)
+    if feed in _FEEDS:
+        return one.lane == f"intake of {system}"
+    return one.lane == "notes" and one.system == system
 
 
 _FEEDS = frozenset(kind.value for kind in Kind)
@@ -175,6 +193,15 @@ def as_json(status: Status) -> dict[str, object]:
             for one in status.unresolved
         ],
         "last_sweep": instant(status.swept.finished_at) if status.swept else None,
+        "budgets": [
+            {
+                "system": one.system.value,
+                "requests": one.requests,
+                "used": one.used,
+                "background": one.background,
+            }
+            for one in status.budgets
+        ],
         "leases": [
             {"lease": one.name, "owner": one.owner, "until": instant(one.until)} for one in status.leases
         ],
@@ -184,7 +211,7 @@ def as_json(status: Status) -> dict[str, object]:
 def _feed(feed: Watermark, status: Status) -> dict[str, object]:
     return {
         "feed": feed.feed,
-        "system": Kind(feed.feed).system.value if feed.feed in _FEEDS else None,
+        "system": system_of(feed.feed) or None,
         "watermark": instant(feed.stamp),
         "passed_until": instant(feed.passed_until),
         "moved_at": instant(feed.updated_at),

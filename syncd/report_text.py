@@ -72,6 +72,7 @@ def blocks(status: Status) -> list[Block]:
         _parked(status),
         _unresolved(status),
         _closures(status),
+        _budgets(status),
         _leases(status),
     )
     return [block for block in found if block.lines or block.rows]
@@ -193,6 +194,19 @@ def _closures(status: Status) -> Block:
     if more > 0:
         rows = (*rows, (f"... {more} more", "", "", "syncd gate list shows all"))
     return Block(head=("asks to be closed", "status", "for", "held by"), rows=rows)
+
+
+def _budgets(status: Status) -> Block:
+    rows = tuple(
+        (
+            one.system.replace("_", " "),
+            f"{one.used} of {one.requests}",
+            f"{100 * one.used // one.requests} %",
+            str(one.background),
+        )
+        for one in status.budgets
+    )
+    return Block(head=("request budget", "used", "share", "of it in the background"), rows=rows)
 
 
 def _leases(status: Status) -> Block:

@@ -195,9 +195,12 @@ class Stuck:
 
     def _unexplained(self, history: History, before: datetime) -> Iterator[tuple[StoredEffect, Facts | None]]:
         """Effects older than that whose order is not held."""
+        halted = {halt.subject for halt in history.halts()}  # told when they were parked
         for stored in history.oldest_waiting(OLDEST_LOOKED_AT):
             if stored.born_at > before:
                 return
+            if stored.effect.subject in halted:
+                continue
             facts = history.facts_for(stored.effect.subject_kind, stored.effect.subject)
             if facts is None or not self._is_held(facts):
                 yield stored, facts

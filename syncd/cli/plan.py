@@ -53,6 +53,7 @@ def command(config_path: Path, as_json: bool) -> int:
         app.systems,
         app.store,
         app.intake,
+        app.journals,
         app.gate,
         safety=app.safety,
         dispatch=app.dispatch,

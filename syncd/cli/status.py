@@ -28,13 +28,16 @@ def command(config_path: Path, as_json: bool, watch: bool, every: str) -> int:
     """Shows how far the feeds have been read, what waits to be sent, and what needs a person.
 
     For each feed how much of its server's time is not read yet (lag), when it was read last and what it waits for; the
-    outbox by kind and age; what is in doubt, refused, in quarantine; closures and what holds them; who has which lease.
+    outbox by kind and age; what is in doubt, refused, in quarantine; closures and what holds them; how much of a request
+    budget is used; who has which lease.
 
     Reads the state only, beside a running daemon too; talks to no remote system. With --watch a terminal is drawn anew
     each time; elsewhere one line is written each time (with --json one document a line).
     """
+    from mappings.model import System
     from state.store import Store
     from syncd import report, report_text
+    from syncd.budgets import terms_of
     from syncd.clock import SystemClock
 
     config = load(config_path, need_secrets=False)
@@ -42,8 +45,11 @@ def command(config_path: Path, as_json: bool, watch: bool, every: str) -> int:
     now = SystemClock().now
     store = Store(state_url(config), now)
 
+    found = ((system, terms_of(config.system(system))) for system in System)
+    terms = {system: one for system, one in found if one is not None}
+
     def look() -> Status:
-        return report.look(store, now())
+        return report.look(store, now(), terms)
 
     try:
         if watch:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mappings.model import Kind
+from mappings.model import Kind, System
 from mappings.requests import Request, RequestStatus
-from state.store import Baseline, Lane, Lease, Outage, SafetyStop, Summary, Watermark
+from state.store import Baseline, BudgetUse, Lane, Lease, Outage, SafetyStop, Summary, Watermark
 from state.types import ParkedEffect
 from syncd.report import Status, as_json, lag, outages, waiting, waits_for
 from syncd.report_text import SHOWN_PARKED, as_line, as_text
@@ -175,6 +175,12 @@ class TestWaitsFor:
         assert "kept from working" in as_text(failing)
         assert "Unreachable: GET /x: no connection" in as_text(failing)
 
+    def test_a_journal_waits_for_its_own_system_and_lane(self):
+        mark = Watermark("notes:field_service", NOW, "", NOW, NOW)
+        lanes = (Lane("notes", "field_service", None, replace(OUTAGE, lane="notes")),)
+        assert waits_for(mark, with_more(lanes=lanes)).startswith("field service: Unreachable since")
+        assert waits_for(replace(mark, feed="notes:order_management"), with_more(lanes=lanes)) == ""
+
     def test_a_person_after_a_safety_stop(self):
         stopped = with_more(stops=(SafetyStop("domain_order", {"create_work_order": 90}, 100, NOW),))
         assert waits_for(feed(), stopped).startswith("a person: it stopped before a mass change")
@@ -204,6 +210,10 @@ class TestTheRest:
     def test_leases_are_shown_with_who_has_them(self):
         lease = Lease("feed:work_order", "run:ab12", NOW, NOW + timedelta(seconds=60))
         assert "feed:work_order  run:ab12  2026-06-01T12:01:00Z" in as_text(with_more(leases=(lease,)))
+
+    def test_a_request_budget_is_shown_with_what_is_used_of_it(self):
+        used = BudgetUse(System.FIELD_SERVICE, 5000, 1250, 200)
+        assert "field service   1250 of 5000  25 %   200" in as_text(with_more(budgets=(used,)))
 
     def test_a_catch_up_is_told(self):
         assert "catching up: nothing is sent until" in as_text(with_more(catching_up=True))

@@ -25,6 +25,7 @@ def plan(world):
             world.systems,
             world.store,
             world.intake,
+            world.journals,
             world.gate,
             safety=world.safety,
             dispatch=world.dispatch,
@@ -112,6 +113,30 @@ def test_a_status_change_is_a_note(world, plan):
     assert (step.kind, step.subject) == ("write_note", "DO1")
     assert "Ready for Dispatch -> Assigned" in step.text
     assert "[syncd:" not in step.text
+
+
+def test_a_note_that_a_person_typed_is_mirrored_in_the_plan_too(world, plan):
+    world.policy = replace(world.policy, mirror_from=frozenset(System), not_mirrored=frozenset({"syncd"}))
+    assert plan().steps == []
+    world.hear()
+    world.order("Fiber Access")
+    world.settle_down(3)
+    world.hear()
+    world.om.type(Kind.DOMAIN_ORDER, world.id("DO1"), "the dog bites")
+    before = dump(world)
+    (step,) = plan().steps
+    assert (step.kind, step.verdict.name) == ("write_note", "SEND")
+    assert "the dog bites" in step.text
+    assert dump(world) == before
+
+
+def test_an_order_that_is_parked_for_a_broken_promise_waits_for_a_person(world, plan):
+    world.order("Fiber Access")
+    world.take_in()
+    with world.store.deciding() as tx:
+        tx.halt(Kind.DOMAIN_ORDER, world.id("DO1"), "S1", "two work orders for one slot")
+    (step,) = plan().steps
+    assert (step.verdict.name, step.why) == ("PERSON", "two work orders for one slot")
 
 
 def test_a_closure_that_may_pass_is_in_the_plan(world, plan):

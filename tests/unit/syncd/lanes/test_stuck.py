@@ -191,6 +191,14 @@ class TestTheOldest:
         watched.poll(40, seconds=60)
         assert "order.unsynced" not in watched.names()
 
+    def test_an_order_that_is_parked_for_a_broken_promise_was_told_then(self, world, watched):
+        world.order("Fiber Access")
+        world.take_in()
+        with world.store.deciding() as tx:
+            tx.halt(Kind.DOMAIN_ORDER, world.id("DO1"), "S1", "two work orders for one slot")
+        watched.poll(40, seconds=60)
+        assert watched.said() == []
+
     def test_a_parked_effect_was_told_when_it_was_parked(self, world, watched):
         world.order("Fiber Access")
         world.fsm.resolve = lambda entity, match, value: None
