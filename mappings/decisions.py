@@ -14,6 +14,7 @@ from mappings.amendment import amendments
 from mappings.cancellation import cancellations
 from mappings.changes import Change
 from mappings.creation import creations, prescribed
+from mappings.details import details
 from mappings.effects import Decision
 from mappings.generations import taken_back, voided
 from mappings.holding import hold_notes
@@ -32,8 +33,10 @@ __all__ = [
     "Policy",
     "claims",
     "decide",
+    "details",
     "follow_up",
     "found_again",
+    "named",
     "prescribed",
     "recreation",
     "redecided",
@@ -43,12 +46,17 @@ __all__ = [
 ]
 
 
+def named(facts: Facts, policy: Policy) -> Decision:
+    """Names the work orders of a subject on it, in a note and where its details are shown."""
+    return combined(facts, [follow_up(facts, policy), details((), facts, policy)])
+
+
 def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) -> Decision:
     """What a link means that is made while the state may be older than the world.
 
     Another life may have made the work order, noted it, and ended; the order may have been cancelled since.
     """
-    parts = [follow_up(facts, policy), seen_again(work_order, facts, policy)]
+    parts = [named(facts, policy), seen_again(work_order, facts, policy)]
     source = cancelled_by(facts, policy)
     if source is not None and link.origin is Origin.CREATED:
         cancelled = cancellations((), source, facts, policy)
@@ -70,7 +78,7 @@ def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
     `facts` already hold the new records. Without changes the subject is reviewed as a whole, as a backfill does:
     what the plan misses is created, what differs is written, what should have been cancelled is.
     """
-    parts = [status_notes(changes, facts, policy)]
+    parts = [status_notes(changes, facts, policy), details(changes, facts, policy)]
     source = cancelled_by(facts, policy)
     if source is not None:
         cancelled = cancellations(changes, source, facts, policy)

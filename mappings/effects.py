@@ -19,6 +19,7 @@ class EffectKind(StrEnum):
     UPDATE_WORK_ORDER = "update_work_order"
     CANCEL_WORK_ORDER = "cancel_work_order"
     WRITE_NOTE = "write_note"
+    SHOW_WORK_ORDERS = "show_work_orders"
     CLOSE_DOMAIN_ORDER = "close_domain_order"
     CLEAR_REQUEST = "clear_request"
     """Takes the marker of a held request away."""

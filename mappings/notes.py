@@ -125,6 +125,11 @@ def status(work_order: Named, old: str, fields: Iterable[FieldChange] = (), why:
     return "\n".join([f"Work order {work_order}: {moved}{why}", *map(_changed, fields)])
 
 
+def task_changed(work_order: str, task: Named, fields: Iterable[FieldChange]) -> str:
+    """What changed on a task of a work order."""
+    return "\n".join([f"Work order {work_order}, task {task}:", *map(_changed, fields)])
+
+
 def amended(work_order: Named, fields: Iterable[FieldChange], again: Sequence[str] = ()) -> str:
     """`again` are targets that were written although nobody knows whether they differed."""
     head = f"Work order {work_order} was updated, status {work_order.state}:"

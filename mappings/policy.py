@@ -57,6 +57,14 @@ class Policy:
     """Authors whose notes are never mirrored: our own users, and those of other integrations."""
     status_note_fields: tuple[str, ...] = ()
     """Fields of a work order whose changes are noted like those of its state."""
+    task_note_fields: tuple[str, ...] = ()
+    """Fields of a work order task whose changes are noted; "state" is one of them."""
+    note_labels: Mapping[str, str] = field(default_factory=dict)
+    """What people call a field in a status note."""
+    details_fields: Mapping[Kind, str] = field(default_factory=dict)
+    """The field of a domain order or order task that shows its work orders."""
+    details_limit: int = 1000
+    """Characters of that field."""
 
     def __post_init__(self) -> None:
         if self.note_limit < LEAST_NOTE:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from mappings import notes, recall
 from mappings.cancellation import cancellations
 from mappings.changes import FieldChange
+from mappings.details import details
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
@@ -38,7 +39,7 @@ def settled(
     known = _with(effect, record, facts)
     decisions = [replace(nothing(known), effects=tuple(_notes(effect, record, known, policy, unresolved)))]
     if effect.kind is EffectKind.CREATE_WORK_ORDER:
-        decisions.append(follow_up(known, policy))
+        decisions += [follow_up(known, policy), details((), known, policy)]
         source = cancelled_by(known, policy)
         if source is not None:
             decisions.append(cancellations((), source, known, policy))
@@ -46,9 +47,10 @@ def settled(
 
 
 def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decision:
-    """The follow-ups of an effect that was parked. A note that cannot be written is not written about."""
+    """The follow-ups of an effect that was parked. A note that cannot be written is not written about, nor is the field that
+    shows the work orders: their notes say the same."""
     because = Reason(f"{effect.key} was refused: {reason}")
-    if effect.kind is EffectKind.WRITE_NOTE:
+    if effect.kind in (EffectKind.WRITE_NOTE, EffectKind.SHOW_WORK_ORDERS):
         return nothing(facts, because)
     wording = _REFUSALS.get(effect.kind)
     text = wording(reason) if wording else notes.refused(_attempt(effect, facts), reason)

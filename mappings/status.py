@@ -21,24 +21,39 @@ from mappings.standing import cancelled_by, title
 
 
 def status_notes(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
-    """One note for each linked work order whose state, or another noted field, changed."""
+    """One note for each linked work order, and each task of one, whose state or another noted field changed."""
     linked = {link.work_order for link in facts.links}
     effects: dict[str, Effect] = {}
     for change in changes:
         record, before = change.record, change.before
-        if record.kind is Kind.WORK_ORDER and before is not None and record.id in linked:
-            fields = _noted_changes(before, record, policy)
+        if before is None:
+            continue
+        if record.kind is Kind.WORK_ORDER and record.id in linked:
+            fields = _noted_changes(before, record, policy.status_note_fields, policy)
             if fields or change.what is What.STATUS_CHANGED:
                 effects.setdefault(record.id, _note(before, record, fields, facts, policy))
+        if record.kind is Kind.WORK_TASK and record.get("work_order") in linked:
+            fields = _noted_changes(before, record, policy.task_note_fields, policy)
+            if fields:
+                effects.setdefault(record.id, _task_note(record, fields, facts, policy))
     return replace(nothing(facts), effects=tuple(effects.values()))
 
 
-def _noted_changes(before: Record, now: Record, policy: Policy) -> list[FieldChange]:
+def _noted_changes(before: Record, now: Record, fields: Sequence[str], policy: Policy) -> list[FieldChange]:
+    """What changed, under the names that people know."""
     return [
-        FieldChange(field, before.get(field), now.get(field))
-        for field in policy.status_note_fields
-        if before.get(field) != now.get(field)
+        FieldChange(_called(field, policy), _said(before, field), _said(now, field))
+        for field in fields
+        if _said(before, field) != _said(now, field)
     ]
+
+
+def _called(field: str, policy: Policy) -> str:
+    return policy.note_labels.get(field) or field.removesuffix("_name")
+
+
+def _said(record: Record, field: str) -> str:
+    return notes.label(record) if field == "state" else record.get(field)
 
 
 def content(work_order: Record, policy: Policy) -> str:
@@ -79,6 +94,21 @@ def _note(before: Record, now: Record, fields: Sequence[FieldChange], facts: Fac
         notes.status(name(facts, now), notes.label(before), fields, _because(now, facts, policy)),
         because=why([Change(What.STATUS_CHANGED, now, before)]),
         mark=_mark(now, policy),
+    )
+
+
+def _task_note(task: Record, fields: Sequence[FieldChange], facts: Facts, policy: Policy) -> Effect:
+    """A task is noted with its work order, under a name of its own: the two change apart from each other."""
+    work_order = facts.work_order(task.get("work_order"))
+    whole = str(name(facts, work_order)) if work_order is not None else task.get("work_order")
+    noted = digest(*(_said(task, field) for field in policy.task_note_fields))
+    return note_on_subject(
+        facts,
+        policy,
+        f"status:{facts.subject.id}:{task.id}:{task.version}",
+        notes.task_changed(whole, notes.named(task, task.get("short_description")), fields),
+        because=why([Change(What.AMENDED, task)]),
+        mark=f"status:{task.id}:{task.version}:{noted}",
     )
 
 

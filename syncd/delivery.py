@@ -51,11 +51,11 @@ _DONE_EVENTS = {
     EffectKind.UPDATE_WORK_ORDER: "work_order.updated",
     EffectKind.CANCEL_WORK_ORDER: "work_order.cancelled",
     EffectKind.WRITE_NOTE: "note.written",
+    EffectKind.SHOW_WORK_ORDERS: "details.written",
     EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
     EffectKind.CLEAR_REQUEST: "closure.cleared",
     EffectKind.REOPEN_DOMAIN_ORDER: "closure.reopened",
 }
-
 
 LOOK_AGAIN_S = 1.0
 """How long a free slot stays unused while others wait for their servers."""

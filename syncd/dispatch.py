@@ -84,6 +84,7 @@ class Dispatch:
             EffectKind.UPDATE_WORK_ORDER: self._update,
             EffectKind.CANCEL_WORK_ORDER: self._cancel,
             EffectKind.WRITE_NOTE: self._note,
+            EffectKind.SHOW_WORK_ORDERS: self._show,
             EffectKind.CLOSE_DOMAIN_ORDER: self._close,
             EffectKind.CLEAR_REQUEST: self._clear,
             EffectKind.REOPEN_DOMAIN_ORDER: self._reopen,
@@ -278,6 +279,20 @@ class Dispatch:
         if overtaken is not None:
             return overtaken
         return self._written(claim, lambda: self._fsm.cancel_work_order(effect.target, effect.text))
+
+    def _show(self, claim: Claim) -> Performed:
+        """The field of a domain order that shows its work orders. Whether the server kept all of it is told, and compared
+        when its answer is seen."""
+        effect = claim.effect
+        current = self._om.read(effect.target_kind, effect.target)
+        if says(current, effect.values):
+            return Performed(claim, Done(record=current, detail="already so"))
+        performed = self._written(
+            claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values)
+        )
+        if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
+            self._report_dropped(effect, performed.outcome.record, effect.values)
+        return performed
 
     def _close(self, claim: Claim) -> Performed:
         """A release of a domain order."""

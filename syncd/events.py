@@ -129,6 +129,7 @@ _BUSINESS = (
         "number rows",
     ),
     _event("note.written", "info", "A work note was written.", "number target because"),
+    _event("details.written", "info", "A field shows a domain order's work orders.", "number target because"),
     _event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
     _event(
         "closure.releasing",

@@ -96,7 +96,7 @@ class Observer:
         """Notes what links of a subject are not named on it yet."""
         facts = tx.facts_for(kind, subject)
         if facts is not None:
-            self.apply(tx, decisions.follow_up(facts, self._policy()), sightings)
+            self.apply(tx, decisions.named(facts, self._policy()), sightings)
 
     def relink(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
         """Links a work order to the subject that it names, whatever is remembered of it."""
@@ -271,6 +271,7 @@ class Observer:
             self.apply(tx, decisions.found_again(work_order, link, facts, self._policy()), sightings)
         elif moved:
             self.apply(tx, repointing.pointed_here(work_order, facts, self._policy()), sightings)
+            self._show(tx, subject.kind, subject.id, sightings)
         else:
             self.follow_up(tx, subject.kind, subject.id, sightings)
         self._look_for_breach((changes.Change(What.FIRST_SEEN, work_order),), tx, facts, sightings)
@@ -284,6 +285,7 @@ class Observer:
             return
         _tell_link("work_order.unlinked", tx, work_order, subject, sightings)
         self.apply(tx, repointing.pointed_away(work_order, facts, self._policy()), sightings)
+        self._show(tx, subject.kind, subject.id, sightings)
 
     def _follow_merge(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
         """The subjects of a work order that ended because another one does its work belong to that one too."""
@@ -299,6 +301,13 @@ class Observer:
                         "work_order.linked", tx, target, facts.subject, sightings, origin=Origin.ADOPTED.value
                     )
                     self.apply(tx, repointing.merged(work_order, target, facts, policy), sightings)
+                    self._show(tx, kind, subject, sightings)
+
+    def _show(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:
+        """What a subject shows of its work orders, as its links are now."""
+        facts = tx.facts_for(kind, subject)
+        if facts is not None:
+            self.apply(tx, decisions.details((), facts, self._policy()), sightings)
 
 
 def _tell_link(

@@ -20,8 +20,13 @@ RETRY_CAP_S = 60.0
 DEFER_S = 30.0
 """How long an effect waits that may not be sent in the present state of its domain order."""
 
-_ANSWERS = frozenset(
-    {EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.CLEAR_REQUEST, EffectKind.REOPEN_DOMAIN_ORDER}
+_NEVER_PARKED = frozenset(
+    {
+        EffectKind.CLOSE_DOMAIN_ORDER,
+        EffectKind.CLEAR_REQUEST,
+        EffectKind.REOPEN_DOMAIN_ORDER,
+        EffectKind.SHOW_WORK_ORDERS,
+    }
 )
 
 
@@ -48,10 +53,10 @@ class Performed:
 def answer_not_parked(performed: Performed) -> Performed:
     """A gate answer never parks: its request goes back to held with the reason, and is answered anew.
 
-    Nor does a reopening: the note that tells of it would wait behind it.
+    Nor does a reopening, or what shows the work orders: the notes that tell the same would wait behind it.
     """
     outcome = performed.outcome
-    if performed.claim.effect.kind not in _ANSWERS or not isinstance(outcome, Parked):
+    if performed.claim.effect.kind not in _NEVER_PARKED or not isinstance(outcome, Parked):
         return performed
     return replace(performed, outcome=Overtaken(outcome.reason), refusal=performed.refusal or outcome.reason)
 

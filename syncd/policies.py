@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mappings.closure import ClosureSettings
 from mappings.decisions import LinkSettings, Policy
-from mappings.model import System
+from mappings.model import Kind, System
 from mappings.ponr import Mode, Scope
 from syncd.config import Config
 
@@ -30,8 +30,19 @@ def policy_of(config: Config) -> Policy:
         shared_instance=config.rules.shared_instance,
         note_limit=config.notes.limit,
         mirror_from=frozenset(config.notes.mirror_from),
+        status_note_fields=config.notes.work_order_fields,
+        task_note_fields=config.notes.task_fields,
+        note_labels=config.notes.labels,
+        details_fields=_details_of(config),
+        details_limit=config.settings.details.limit,
         not_mirrored=frozenset(_own_users(config)).union(config.notes.ignore_authors),
     )
+
+
+def _details_of(config: Config) -> dict[Kind, str]:
+    section = config.settings.details
+    named = {Kind.DOMAIN_ORDER: section.field, Kind.ORDER_TASK: section.task_field}
+    return {kind: field for kind, field in named.items() if field}
 
 
 def _own_users(config: Config) -> list[str]:

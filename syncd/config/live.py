@@ -6,7 +6,19 @@ Asked by `syncd.reload` and by the reference page.
 from __future__ import annotations
 
 WHOLE = frozenset(
-    {"tables", "work_order_fields", "links", "rules", "closure", "notes", "sweep", "safety", "watch", "log"}
+    {
+        "tables",
+        "work_order_fields",
+        "links",
+        "rules",
+        "closure",
+        "notes",
+        "details",
+        "sweep",
+        "safety",
+        "watch",
+        "log",
+    }
 )
 """Sections of which every key may change."""
 

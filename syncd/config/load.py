@@ -24,13 +24,13 @@ from mappings.table_proof import prove
 from mappings.toml_places import Problem, place_of, places, syntax_problem
 from syncd.config.explain import Finding, findings
 from syncd.config.named import Named, Tree, look_up
+from syncd.config.note_sections import NotesSection
 from syncd.config.sections import (
     OPTIONAL,
     DaemonSection,
     FieldSource,
     LinksSection,
     LogSection,
-    NotesSection,
     RulesSection,
     Settings,
     StateSection,

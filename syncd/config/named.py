@@ -54,6 +54,7 @@ def look_up(tree: Tree, base: Path) -> Named:
     named.findings += _state_findings(tree, named.profiles)
     named.findings += _closure_findings(tree, named.profiles)
     named.findings += _mirror_findings(tree, named.profiles)
+    named.findings += _noted_findings(tree, named.profiles)
     return named
 
 
@@ -287,6 +288,32 @@ def _mirror_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator
         if profile is not None and not profile.journal:
             message = f"profile {profile.name} has no [journal], so the notes of {name} cannot be read"
             yield ("notes", "mirror_from", index), message
+
+
+_NOTED = (
+    (("notes", "work_order_fields"), Kind.WORK_ORDER),
+    (("notes", "task_fields"), Kind.WORK_TASK),
+    (("details", "field"), Kind.DOMAIN_ORDER),
+    (("details", "task_field"), Kind.ORDER_TASK),
+)
+"""Keys that name logical fields of a kind."""
+
+
+def _noted_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
+    for (section, key), kind in _NOTED:
+        profile = profiles.get(kind.system)
+        found = _section(tree, section).get(key)
+        for name in found if isinstance(found, list) else [found]:
+            if profile is None or not isinstance(name, str) or not name:
+                continue
+            known = profile.logical_fields(kind)
+            if name not in known:
+                hint = did_you_mean(name, known)
+                what = kind.replace("_", " ")
+                yield (
+                    (section, key),
+                    f'{profile.name}: a {what} has no field "{name}", named in [{section}]{hint}',
+                )
 
 
 def _state_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:

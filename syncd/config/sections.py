@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, StrictBool
 
-from mappings.model import Kind, System
+from mappings.model import Kind
+from syncd.config.note_sections import DetailsSection, NotesSection
 from syncd.config.systems import FieldServiceSection, Match, Name, Section, SystemSection, Whole
 from syncd.config.values import Duration, SecretRef, StateUrl, between
 
@@ -193,29 +194,6 @@ class ClosureSection(Section):
     )
 
 
-class NotesSection(Section):
-    """Work notes that syncd writes to domain orders and order tasks."""
-
-    mirror_from: tuple[System, ...] = Field(
-        default=(),
-        description="whose typed notes reach the other system: order_management (notes on domain orders and order tasks reach"
-        " their work orders), field_service (notes on work orders reach their domain orders)",
-        examples=[["order_management"]],
-    )
-    ignore_authors: tuple[Name, ...] = Field(
-        default=(),
-        description="users whose notes are never mirrored, such as those of other integrations; our own never are",
-        examples=[["other.integration"]],
-    )
-    limit: Whole = Field(
-        default=4000, ge=500, le=60_000, description="characters of one note, marker included"
-    )
-    on_hold: Literal["domain_order", "work_order", "off"] = Field(
-        default="domain_order",
-        description='where one note says that an order is held, and nothing changes meanwhile: "domain_order", "work_order" or "off"',
-    )
-
-
 class SweepSection(Section):
     """The sweep: a walk over every record in play by its id, which finds what no feed can show."""
 
@@ -323,6 +301,7 @@ class Settings(Section):
     rules: RulesSection
     closure: ClosureSection
     notes: NotesSection
+    details: DetailsSection
     sweep: SweepSection
     safety: SafetySection
     watch: WatchSection
@@ -338,6 +317,7 @@ OPTIONAL: Mapping[str, Mapping[str, object]] = {
     "rules": {},
     "closure": {},
     "notes": {},
+    "details": {},
     "sweep": {},
     "safety": {},
     "watch": {},

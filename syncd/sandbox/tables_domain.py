@@ -56,7 +56,7 @@ def define_order_management(d: Dictionary) -> None:
         DOMAIN_ORDER,
         f"{_PARTIES} {_PROMISES} order:ref({ORDER}) order_line_item:ref({ORDER_LINE}) parent:ref({DOMAIN_ORDER}) state(40)=draft? priority:int?"
         f" action(40)=add? specification:ref({SPECIFICATION}) quantity:int=1 version:int=1 ponr:bool product_inventory(32) result(40)"
-        " unavailability_reason u_closure_request(40) u_field_work(40)",
+        " unavailability_reason u_closure_request(40) u_field_work(40) u_work_orders(4000)",
         extends="task",
         label="Domain Order",
         prefix="DO",
@@ -66,7 +66,7 @@ def define_order_management(d: Dictionary) -> None:
     d.define(RESOURCE_ORDER, "", extends=DOMAIN_ORDER, label="Resource Order", prefix="RO")
     d.define(
         ORDER_TASK,
-        f"{_PARTIES} {_PROMISES} order:ref({DOMAIN_ORDER}) task_type(40) request_type(40) state:int=1? priority:int? u_closure_request(40)",
+        f"{_PARTIES} {_PROMISES} order:ref({DOMAIN_ORDER}) task_type(40) request_type(40) state:int=1? priority:int? u_closure_request(40) u_work_orders(4000)",
         extends="task",
         label="Order Task",
         prefix="OMTASK",

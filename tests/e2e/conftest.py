@@ -227,11 +227,14 @@ def each_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def site_of() -> Callable[..., Iterator[Site]]:
-    """One site with more in its config: `site_of(folder, text, *options of the sandbox)`."""
+    """One site with more in its config: `site_of(folder, text, *options of the sandbox)`, `keys` by system section."""
 
-    def made(folder: Path, more: str, *options: str) -> Iterator[Site]:
+    def made(
+        folder: Path, more: str, *options: str, keys: Mapping[str, Mapping[str, str]] | None = None
+    ) -> Iterator[Site]:
         ground = impatient(folder, {})
         ground.more += more
+        ground.single = keys or {}
         try:
             yield Site(ground, *options)
         finally:

@@ -5,12 +5,23 @@ One running world, and one in which both systems are a single instance; each tes
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 import pytest
 
+CONFIG = """
+[notes]
+mirror_from = ["order_management", "field_service"]
+task_fields = ["state", "assigned_to_name"]
+labels = { assigned_to_name = "technician" }
+[details]
+field = "work_orders"
+task_field = "work_orders"
+"""
 MIRRORED = "[syncd:1:mirrored:"
 FEEDS = "sys_journal_field"
 
@@ -19,9 +30,14 @@ FEEDS = "sys_journal_field"
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, site_of: Any
 ) -> Iterator[Any]:
-    """A sandbox and a daemon that mirrors both ways."""
-    both = '[notes]\nmirror_from = ["order_management", "field_service"]\n'
-    yield from site_of(tmp_path_factory.mktemp("notes"), both, *request.param)
+    """A sandbox and a daemon that mirrors both ways, notes what happens to tasks, and shows work orders in a field."""
+    folder = tmp_path_factory.mktemp("notes")
+    packaged = (resources.files("connectors") / "profiles" / "servicenow-om.toml").read_text("utf-8")
+    field = 'closure_request = "u_closure_request"\n'
+    profile = folder / "om.toml"
+    profile.write_text(packaged.replace(field, f'{field}work_orders = "u_work_orders"\n'), encoding="utf-8")
+    keys = {"order_management": {"profile": json.dumps(str(profile))}}
+    yield from site_of(folder, CONFIG, *request.param, keys=keys)
 
 
 class Order:
@@ -56,10 +72,16 @@ class Order:
         return [note for id in ids for note in self.notes(id)]
 
     def stays(self) -> None:
-        """Three more polls of the journals write nothing."""
-        before, polls = self.world.sandbox.writes(), self.world.sandbox.reads().get(FEEDS, 0)
-        self.world.wait_for("more polls", lambda: self.world.sandbox.reads().get(FEEDS, 0) >= polls + 6)
-        assert self.world.sandbox.writes() == before
+        """What is on its way arrives; then three more polls of the journals write nothing."""
+        for _ in range(5):
+            before, polls = self.world.sandbox.writes(), self._polls()
+            self.world.wait_for("more polls", lambda polls=polls: self._polls() >= polls + 6)
+            if self.world.sandbox.writes() == before:
+                return
+        raise AssertionError("something is written for ever")
+
+    def _polls(self) -> int:
+        return self.world.sandbox.reads().get(FEEDS, 0)
 
 
 @pytest.fixture
@@ -129,3 +151,61 @@ def test_a_killed_daemon_doubles_and_loses_nothing(order: Order) -> None:
     order.arrived(7, *order.work_orders)
     order.arrived(1, order.subject.id)
     order.stays()
+
+
+# -- what is noted, and shown ------------------------------------------------------------------------------------------
+
+
+def test_what_happens_to_a_task_is_noted_where_the_config_names_its_fields(order: Order) -> None:
+    mine = order.work_orders[0]
+    order.stays()  # the tasks are known: the first sight of one is no change
+    order.world.control("POST", f"work-orders/{mine}/advance", to="accepted")
+
+    def noted() -> list[str]:
+        notes = order.world.sandbox.notes(order.subject.id)
+        return [note for note in notes if ", task WOT" in note and "-> Accepted" in note]
+
+    note = order.world.wait_for("a note of the task", noted)[0]
+    assert re.match(r"Work order WO\d+ \(Router \w+\), task WOT\d+ ", note)
+    order.stays()
+
+
+def shown(order: Order) -> str:
+    rows = order.world.sandbox.rows("om", "sn_ind_tmt_orm_domain_order", f"sys_id={order.subject.id}")
+    return str(rows[0]["u_work_orders"])
+
+
+def test_a_field_of_the_domain_order_shows_its_work_orders_as_they_are(order: Order) -> None:
+    both = r"WO\d+ \(Router \w+\): (.+); WO\d+ \(Router \w+\): (.+)"
+    order.world.wait_for("both work orders", lambda: re.fullmatch(both, shown(order)))
+    for id in order.work_orders:
+        order.world.control("POST", f"work-orders/{id}/advance", to="closed")
+
+    def closed() -> bool:
+        found = re.fullmatch(both, shown(order))
+        return found is not None and set(found.groups()) == {"Closed Complete"}
+
+    order.world.wait_for("both closed", closed)
+    order.stays()
+
+
+def test_a_person_who_writes_into_the_field_is_corrected(order: Order) -> None:
+    order.world.wait_for("the work orders", lambda: "WO" in shown(order))
+    before = shown(order)
+    path = f"records/sn_ind_tmt_orm_domain_order/{order.subject.id}"
+    order.world.control("POST", path, values={"u_work_orders": "mine"}, user="ann", system="om")
+    order.world.wait_for("the correction", lambda: shown(order) == before)
+    order.stays()
+
+
+def test_a_field_that_our_user_may_not_write_stops_no_note(world: Any) -> None:
+    world.fault(kind="drop_fields", system="om", fields=["u_work_orders"])
+    order = Order(world)
+    order.type("still heard")
+    order.arrived(1, *order.work_orders)
+    world.wait_for(
+        "the created note", lambda: any("created:" in n for n in world.sandbox.notes(order.subject.id))
+    )
+    order.stays()
+    assert shown(order) == ""
+    world.clear()

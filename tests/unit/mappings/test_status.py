@@ -142,3 +142,58 @@ def test_the_cause_is_the_status_change(make):
     before = make.work_order()
     (note,) = _noted(make, before, make.later(before, "accepted"))
     assert note.because == f"WO1 {What.STATUS_CHANGED.replace('_', ' ')}"
+
+
+# -- tasks and labels --------------------------------------------------------------------------------------------------
+
+
+def _task(make, state="assigned", **fields):
+    given = {"work_order": "wo1", "short_description": "Pull the fiber", **fields}
+    return make.record(Kind.WORK_TASK, "wot1", state, **given)
+
+
+def test_a_task_is_noted_with_its_work_order_where_the_config_names_its_fields(make):
+    before = _task(make)
+    after = make.later(before, "accepted", window_start="2026-06-02 08:00:00", remark="x")
+    policy = make.policy(task_note_fields=("state", "window_start", "window_end"))
+    (note,) = _noted(make, before, after, make.in_play(), policy)
+    assert note.key == "status:do1:wot1:2"
+    assert note.text.startswith(
+        "Work order WO1 (Fiber Installation), task WOT1 (Pull the fiber):\n"
+        "- state: Assigned -> Accepted\n- window start: (empty) -> 2026-06-02 08:00:00\n[syncd:1:status:wot1:2:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "first", "parent"),
+    [
+        ((), False, "wo1"),
+        (("remark",), False, "wo1"),
+        (("state",), True, "wo1"),
+        (("state",), False, "other"),
+    ],
+    ids=["no field is named", "another field is", "first sight", "a task of nobody"],
+)
+def test_a_task_is_not_noted_otherwise(make, fields, first, parent):
+    before = _task(make, work_order=parent)
+    after = make.later(before, "accepted")
+    assert _noted(make, None if first else before, after, policy=make.policy(task_note_fields=fields)) == ()
+
+
+def test_a_task_whose_work_order_was_not_seen_is_noted_all_the_same(make):
+    before = _task(make)
+    facts = make.in_play(work_orders=())
+    change = make.change(What.STATUS_CHANGED, make.later(before, "accepted"), before)
+    (note,) = decide([change], facts, make.policy(task_note_fields=("state",))).effects
+    assert note.text.startswith("Work order wo1, task WOT1 ")
+
+
+def test_fields_are_called_what_people_call_them(make):
+    before = make.work_order(assigned_to_name="", expected_start="")
+    after = make.later(before, assigned_to_name="Ann", expected_start="2026-06-02 08:00:00")
+    policy = make.policy(
+        status_note_fields=("assigned_to_name", "expected_start"),
+        note_labels={"expected_start": "visit from"},
+    )
+    (note,) = _noted(make, before, after, policy=policy)
+    assert "\n- assigned to: (empty) -> Ann\n- visit from: (empty) -> 2026-06-02 08:00:00\n" in note.text

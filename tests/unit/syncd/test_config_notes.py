@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 
-from mappings.model import System
+from mappings.model import Kind, System
 from syncd.policies import policy_of
 
 
@@ -35,3 +35,28 @@ def test_notes_of_a_profile_without_a_journal_cannot_be_mirrored(folder):
 def test_a_note_needs_room_for_its_marker(folder):
     folder.add("\n[notes]\nlimit = 499\n")
     assert folder.problems() != []
+
+
+def test_noted_and_shown_fields_reach_the_rules(folder):
+    folder.add(
+        '\n[notes]\nwork_order_fields = ["expected_start"]\ntask_fields = ["state"]\n'
+        'labels = { expected_start = "visit from" }\n[details]\ntask_field = "description"\nlimit = 255\n'
+    )
+    policy = policy_of(folder.load())
+    assert policy.status_note_fields == ("expected_start",)
+    assert policy.task_note_fields == ("state",)
+    assert policy.note_labels == {"expected_start": "visit from"}
+    assert policy.details_fields == {Kind.ORDER_TASK: "description"}
+    assert policy.details_limit == 255
+
+
+def test_fields_that_a_profile_lacks_are_named(folder):
+    folder.add(
+        '\n[notes]\nwork_order_fields = ["expectd_start"]\ntask_fields = ["nobody"]\n[details]\nfield = "wos"\n'
+    )
+    first, second, third = folder.problems()
+    assert (
+        'a work order has no field "expectd_start", named in [notes]; did you mean "expected_start"?' in first
+    )
+    assert 'a work task has no field "nobody"' in second
+    assert 'a domain order has no field "wos", named in [details]' in third

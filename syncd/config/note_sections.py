@@ -1,0 +1,71 @@
+"""The sections of a config file about notes, and about what else people see of work orders on their domain orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from mappings.model import System
+from syncd.config.systems import Name, Section, Whole
+
+
+class NotesSection(Section):
+    """Work notes that syncd writes to domain orders and order tasks."""
+
+    mirror_from: tuple[System, ...] = Field(
+        default=(),
+        description="whose typed notes reach the other system: order_management (notes on domain orders and order tasks reach"
+        " their work orders), field_service (notes on work orders reach their domain orders)",
+        examples=[["order_management"]],
+    )
+    ignore_authors: tuple[Name, ...] = Field(
+        default=(),
+        description="users whose notes are never mirrored, such as those of other integrations; our own never are",
+        examples=[["other.integration"]],
+    )
+    work_order_fields: tuple[Name, ...] = Field(
+        default=(),
+        description="fields of a work order whose changes are noted on its domain order, beside those of its state",
+        examples=[["assigned_to_name", "expected_start", "estimated_end"]],
+    )
+    task_fields: tuple[Name, ...] = Field(
+        default=(),
+        description='fields of work order tasks whose changes are noted; "state" is one of them',
+        examples=[["state", "sub_state", "assigned_to_name", "window_start", "window_end"]],
+    )
+    labels: Mapping[str, Name] = Field(
+        default_factory=dict,
+        description="what people call these fields",
+        examples=[{"assigned_to_name": "technician"}],
+    )
+    limit: Whole = Field(
+        default=4000, ge=500, le=60_000, description="characters of one note, marker included"
+    )
+    on_hold: Literal["domain_order", "work_order", "off"] = Field(
+        default="domain_order",
+        description='where one note says that an order is held, and nothing changes meanwhile: "domain_order", "work_order" or "off"',
+    )
+
+
+class DetailsSection(Section):
+    """A field of the domain order that shows its work orders: number, title and state of each, always as they are.
+
+    An administrator adds a string field, names it in the profile, and shows it where people look. What people write into it
+    is replaced. Without `field` the notes are all there is.
+    """
+
+    field: str = Field(
+        default="",
+        max_length=200,
+        description='logical field of the domain order; "" for none',
+        examples=["work_orders"],
+    )
+    task_field: str = Field(
+        default="",
+        max_length=200,
+        description='logical field of the order task; "" for none',
+        examples=["work_orders"],
+    )
+    limit: Whole = Field(default=1000, ge=40, le=60_000, description="characters that the field holds")
