@@ -104,6 +104,9 @@ def _with(effect: Effect, record: Record | None, facts: Facts) -> Facts:
     """The facts as they are once the effect is done, whether or not the caller's already say so."""
     facts = _without(effect, facts)
     if record is not None and record.kind is effect.target_kind:
+        seen = facts.work_order(record.id)
+        if seen is not None and seen.version > record.version:
+            record = seen  # a feed was faster than the reply: people have moved it on already
         others = [other for other in facts.work_orders if other.id != record.id]
         link = effect.link
         links = facts.links

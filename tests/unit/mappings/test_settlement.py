@@ -39,6 +39,15 @@ def _effect(kind, target="wo1", system=System.FIELD_SERVICE, **given):
 # -- creates
 
 
+def test_a_reply_that_a_feed_has_overtaken_is_not_what_the_note_says(make, create):
+    """People moved the work order on before the answer to its create was read."""
+    reply = make.work_order(create.target, "ready")
+    moved = make.later(reply, "assigned")
+    facts = make.facts(plan=make.plan(), links=(create.link,), work_orders=(moved,))
+    (note,) = settled(create, reply, facts, make.policy()).effects
+    assert "(Fiber Installation): Assigned" in note.text
+
+
 def test_a_created_work_order_is_named_in_a_note(make, create):
     record = make.work_order(create.target, "ready")
     decision = settled(create, record, make.facts(plan=make.plan()), make.policy())
