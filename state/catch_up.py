@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Integer, Text, bindparam, delete, insert, select, type_coerce, update
 
 from mappings.model import EffectStatus, Kind, Record
+from mappings.requests import RequestStatus
 from state import outbox, schema
 from state.snapshots import COLUMNS, chunks, to_record
 
@@ -41,6 +42,20 @@ _UNREMEMBERED = (
     .values(unremembered=True)
 )
 _BEGIN = insert(_T)
+_REQUESTS = (
+    update(schema.requests)
+    .where(schema.requests.c.status != RequestStatus.OVER.value)
+    .values(unremembered=True)
+)
+_MOVE = update(_T)
+_WAIT_ANEW = (
+    update(_O)
+    .where(
+        _O.c.status.in_(outbox.words(EffectStatus.IN_DOUBT)),
+        _O.c.not_before == bindparam("before", type_=schema.Instant),
+    )
+    .values(not_before=bindparam("probe_from", type_=schema.Instant), moved_at=bindparam("now"))
+)
 _END = delete(_T)
 _REVIEWS = (
     select(_R.c.subject_kind, _R.c.subject).order_by(_R.c.subject).limit(bindparam("limit", type_=Integer))
@@ -71,15 +86,27 @@ def current(connection: Connection) -> CatchUp | None:
 
 
 def begin(connection: Connection, now: datetime, probe_from: datetime | None = None) -> CatchUp:
-    """Puts every effect that is not done into doubt. One that lasts already goes on, with what was born in it."""
+    """Puts every effect that is not done into doubt, and every request that is open. One that lasts already goes on, with what was born in it."""
     lasting = current(connection)
     if lasting is None:
         lasting = CatchUp(now, probe_from)
         row = {"id": 1, "since": now, "probe_from": probe_from}
         connection.execute(_BEGIN, row)
+    elif lasting.probe_from is not None:
+        lasting = _begin_anew(connection, lasting.since, lasting.probe_from, now)
     connection.execute(_DOUBT, {"now": now, "probe_from": lasting.probe_from})
     connection.execute(_UNREMEMBERED)
+    connection.execute(_REQUESTS)  # another life may have answered them
     return lasting
+
+
+def _begin_anew(connection: Connection, since: datetime, probe_from: datetime, now: datetime) -> CatchUp:
+    """The clock may have been set since: only time that a process has counted itself is sure to have passed."""
+    anew = CatchUp(now, now + (probe_from - since))
+    values = {"since": anew.since, "probe_from": anew.probe_from}
+    connection.execute(_MOVE, values)
+    connection.execute(_WAIT_ANEW, {"before": probe_from, "probe_from": anew.probe_from, "now": now})
+    return anew
 
 
 def end(connection: Connection) -> bool:

@@ -139,7 +139,7 @@ _SETTLE_ANEW = (
         _O.c.kind != EffectKind.CREATE_WORK_ORDER.value,  # its id is ours: it may be looked for at any time
         or_(_O.c.not_before.is_(None), _O.c.not_before < bindparam("settled", type_=schema.Instant)),
     )
-    .values(not_before=bindparam("settled", type_=schema.Instant))
+    .values(not_before=bindparam("settled", type_=schema.Instant), moved_at=bindparam("now"))
 )
 
 
@@ -211,7 +211,7 @@ def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, fl
     counted itself is sure to have passed.
     """
     for system, seconds in sorted(settle_s.items()):
-        values = {"of": system.value, "settled": now + timedelta(seconds=seconds)}
+        values = {"of": system.value, "settled": now + timedelta(seconds=seconds), "now": now}
         connection.execute(_SETTLE_ANEW, values)
     theirs = _IN_FLIGHT_ROWS.where(_O.c.owner.startswith(owner_prefix, autoescape=True)).with_for_update()
     rows = list(connection.execute(theirs))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from mappings.effects import EffectKind
 from mappings.model import System
 from state.store import InDoubt
@@ -39,3 +43,36 @@ def test_what_was_never_sent_waits_for_nothing(store, make, intend):
     intend(make.effect("a"))
     store.lose("run:", SETTLE)
     assert [claim.effect.key for claim in store.claim("run:2", 10, 60)] == ["a"]
+
+
+def test_a_wait_keeps_its_length_over_two_starts_and_a_clock_that_is_set_both_ways(
+    store, clock, make, intend
+):
+    """Its length is counted from the start that made it settle anew, not from the doubt."""
+    intend(make.effect("a"))
+    _doubt(store, "a")
+    clock.move(3600)
+    store.lose("run:", SETTLE)
+    clock.move(-7200)
+
+    store.lose("run:", SETTLE)
+    assert store.claim("run:3", 10, 60) == ()
+    clock.move(90)
+    assert [probe.effect.key for probe in store.claim("run:3", 10, 60)] == ["a"]
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "forward"])
+def test_the_wait_after_a_restore_keeps_its_length_whatever_the_clock_was_set_to(
+    store, clock, intend, make, hours
+):
+    """Set between the restore and the start that follows it."""
+    store.begin_catch_up(clock() + timedelta(seconds=90))
+    intend(make.effect("a"))
+    clock.move(hours * 3600)
+
+    store.begin_catch_up()
+    with store.deciding() as tx:
+        tx.end_catch_up()
+    assert store.claim("run:2", 10, 60) == ()
+    clock.move(90)
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]

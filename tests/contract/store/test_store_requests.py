@@ -57,3 +57,12 @@ class TestRequests:
             assert tx.end_request("d1", "withdrawn")
             assert not tx.end_request("d1", "withdrawn")
             assert not tx.end_request("d2", "withdrawn")
+
+    def test_after_a_start_an_open_request_may_have_been_answered(self, store, clock):
+        """By a life that a restored state does not remember: the notes that stand are looked at before another is written."""
+        with store.deciding() as tx:
+            tx.open_request(Kind.DOMAIN_ORDER, "d1", clock())
+            assert not tx.request_of("d1").unremembered
+        store.begin_catch_up()
+        with store.deciding() as tx:
+            assert tx.request_of("d1").unremembered
