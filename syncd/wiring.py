@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
@@ -81,6 +81,9 @@ class App:
     """The numbers in force; a reload may change them."""
     live: Live | None = None
     """Where a reload puts what it read; None where nothing is reloaded."""
+    relieved: Callable[[], bool] = field(default_factory=lambda: _never)
+    """Whether a verb beside the daemon has outlived it, or another one has started: deadlines may be counted otherwise now,
+    and it sends nothing more."""
 
     def recover(self) -> int:
         """At the start of a daemon: the catch-up begins, and what one that died had in flight is taken over; the run lock
@@ -111,24 +114,31 @@ def new_run() -> str:
 
 def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: bool = False) -> App:
     """Raises `NotReady`, or a `StateError`; sends nothing yet, and with `read_only` never anything but reads."""
-    clock = clock_beside(config.state.connect_url())
-    store = Store(config.state.connect_url(), clock.now, run, config=config.hash)
+    url = config.state.connect_url()
+    runner = runner_says(url)
+    clock = clock_beside(runner)
+    store = Store(url, clock.now, run, config=config.hash)
     try:
         baseline = _baseline(store, config, log)
         owner = f"{owner_prefix}{run}"
-        return _assemble(config, log, store, owner, baseline, now=clock.now, read_only=read_only)
+        app = _assemble(config, log, store, owner, baseline, now=clock.now, read_only=read_only)
+        app.relieved = lambda: runner_says(url) != runner
+        return app
     except BaseException:
         store.close()
         raise
 
 
-def clock_beside(url: str) -> SteadyClock:
-    """The clock of the daemon that runs on the state on this machine, else one of our own.
+def clock_beside(runner: str) -> SteadyClock:
+    """The clock of the daemon that runs on the state on this machine, by what it says; else one of our own.
 
     The clock may have been set since the daemon started; deadlines that it stored would then be over for us at once.
     """
-    zero = runner_says(url)
-    return SteadyClock.beside(datetime.fromisoformat(zero)) if zero else SteadyClock(SystemClock().now)
+    return SteadyClock.beside(datetime.fromisoformat(runner)) if runner else SteadyClock(SystemClock().now)
+
+
+def _never() -> bool:
+    return False
 
 
 def _baseline(store: Store, config: Config, log: Log) -> Baseline:

@@ -32,6 +32,7 @@ def app(world):
         turns=Turns(world.store, "once:1", 60, logs.get(), shared=False),
         pulse=Pulse(),
         cycles=Cycles(logs.get(), world.store, Pulse()),
+        relieved=lambda: False,
     )
 
 
@@ -40,6 +41,15 @@ def test_a_cycle_that_works_ends_with_zero_and_has_delivered(world, app):
     assert once_with(app) == exits.OK
     assert len(world.work_orders) == 1
     assert len(world.notes_on("DO1")) == 1
+
+
+def test_a_cycle_whose_daemon_was_relieved_by_another_sends_nothing(world, app):
+    """The two may count time otherwise: what one still waits for would be over for the other."""
+    app.relieved = lambda: True
+    world.order("Fiber Access")
+    once_with(app)
+    assert world.store.summary().effects == {("create_work_order", "pending"): 1}
+    assert world.work_orders == []
 
 
 def test_a_second_cycle_changes_nothing(world, app):
