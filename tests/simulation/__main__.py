@@ -47,7 +47,8 @@ def _report(seeds: int, broken: int, fired: Counter[str], totals: Counter[str], 
     requests, busy = totals["requests"] / 1000, totals["seconds"] / 1000
     _say(f"{seeds} seeds in {seconds:.0f} s, {broken} with a broken promise")
     _say(
-        f"{totals['orders'] // 1000} orders, {totals['lives'] // 1000} lives, {requests:.0f} requests "
+        f"{totals['orders'] // 1000} orders, {totals['daemon_lives'] // 1000} daemon lives, "
+        f"{totals['lives'] // 1000} processes, {requests:.0f} requests "
         f"({requests / max(busy, 0.001):.0f} each second and process), {totals['points'] // 1000} points"
     )
     for name in sorted(ALL):

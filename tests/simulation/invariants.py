@@ -6,7 +6,6 @@ world with what ought to be. The truth is that of the servers; the state is read
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from tests.simulation.network import LAG_S, OVERLAP_S, PAUSE_S, Network, Request
 from tests.simulation.ports import US, id_of_task
 from tests.simulation.rules import ASKED, CARRIED, MARKER, NOTE_LIMIT, PLAN
 from tests.simulation.server import Key, Server
+from tests.simulation.sight import Sight
 from tests.simulation.truth import HELD, TRIGGER, Truth, shown
 
 EVERY = 20
@@ -45,11 +45,12 @@ class Violation:
 class Watch:
     """Everything that is checked while the world moves. `found` are the broken promises, first things first."""
 
-    def __init__(self, truth: Truth, path: str, now: Any) -> None:
+    def __init__(self, truth: Truth, url: str, now: Any) -> None:
         self.truth = truth
         self.found: list[Violation] = []
         self._now = now
-        self._state = sqlite3.connect(path, isolation_level=None)
+        self._url = url
+        self._state = Sight(url)
         self._commits = 0
         self._watermarks: dict[str, tuple[str, str]] = {}
         self._passed: dict[str, str] = {}
@@ -60,6 +61,15 @@ class Watch:
     def close(self) -> None:
         self._state.close()
 
+    def forget(self) -> None:
+        """Another state is in place: an older one, or an empty one."""
+        self.truth.forgot_at = self._now()
+        self._state.close()
+        self._state = Sight(self._url)
+        self._watermarks.clear()
+        self._passed.clear()
+        self._versions.clear()
+
     def broken(self, promise: str, text: str) -> None:
         self.found.append(Violation(promise, text, self._now()))
 
@@ -68,9 +78,7 @@ class Watch:
     def sending(self, network: Network, request: Request) -> None:
         """S4, S6, S11 and the half of S10 that can be told before the note arrives."""
         method, id, *rest = request.what
-        intents = {
-            status for (status,) in self._state.execute("SELECT status FROM outbox WHERE target = ?", (id,))
-        }
+        intents = {status for (status,) in self._state.rows("SELECT status FROM outbox WHERE target = ?", id)}
         # a pause between the last check and the send may outlive the lease; a late create finds its id taken
         durable = {"in_flight", "in_doubt"} | ({"done", "superseded"} if method == "create" else set())
         if not intents & durable:
@@ -150,7 +158,7 @@ class Watch:
 
     def committed(self, _life: Life, _name: str) -> None:
         """S5 at each commit, S3 and the versions now and then."""
-        rows = self._state.execute("SELECT feed, stamp, id, passed_until FROM watermarks").fetchall()
+        rows = self._state.rows("SELECT feed, stamp, id, passed_until FROM watermarks")
         for feed, stamp, id, passed_until in rows:
             before = self._watermarks.get(feed, ("", ""))
             if (stamp, id) < before:
@@ -166,10 +174,8 @@ class Watch:
     def _check_passed(self, kind: Kind, until: datetime) -> None:
         """S3: a whole pass that began at an instant has seen every row as it was committed before that."""
         server = self._server(kind)
-        stored = dict(
-            self._state.execute("SELECT id, version FROM snapshots WHERE kind = ?", (kind.value,)).fetchall()
-        )
-        quarantined = {id for (id,) in self._state.execute("SELECT id FROM quarantine")}
+        stored = dict(self._state.rows("SELECT id, version FROM snapshots WHERE kind = ?", kind.value))
+        quarantined = {id for (id,) in self._state.rows("SELECT id FROM quarantine")}
         began = server.seconds(until)
         for row in server.rows(kind):
             key = (kind, row.id)
@@ -182,13 +188,13 @@ class Watch:
         """S3: below (watermark - overlap) every row has its durable effect. S5: stored versions never go back."""
         stored = {
             (kind, id): version
-            for kind, id, version in self._state.execute("SELECT kind, id, version FROM snapshots")
+            for kind, id, version in self._state.rows("SELECT kind, id, version FROM snapshots")
         }
         for key, version in self._versions.items():
             if stored.get(key, version) < version:
                 self.broken("S5", f"the stored version of {key[0]} {key[1][:8]} goes back")
         self._versions = stored
-        quarantined = {tuple(row) for row in self._state.execute("SELECT kind, id FROM quarantine")}
+        quarantined = {tuple(row) for row in self._state.rows("SELECT kind, id FROM quarantine")}
         for feed, (stamp, _) in self._watermarks.items():
             kind = Kind(feed)
             server = self._server(kind)
@@ -267,7 +273,7 @@ class Watch:
         if not is_ours(text):
             self.broken("S10", f"a note without its marker: {text[:60]}")
         elif not cancel and any(
-            markers(entry.text)[-1:] == marked[-1:] for entry in server.entries(key[1]) if entry.author == US
+            self._is_same(entry.text, text) for entry in server.entries(key[1]) if entry.author == US
         ):
             self.broken("S10", f"a note twice: {marked[-1]}")
         if len(text) > NOTE_LIMIT:
@@ -277,9 +283,25 @@ class Watch:
         if marked and marked[-1].startswith("held:") and "\n- " not in text:
             self.broken("S9", f"a hold that names nothing: {text[:60]}")
 
+    def _is_same(self, standing: str, text: str) -> bool:
+        """One marker is one note. A state that was put back may say what stands only in part: the rest has the same marker."""
+        same = markers(standing)[-1:] == markers(text)[-1:]
+        return same and (not self.truth.forgot_at or bool(set(_lines(standing)) & set(_lines(text))))
 
-def final(truth: Truth, faults_dropped: set[tuple[str, str]]) -> Iterator[str]:
-    """L1: what the healed world lacks."""
+    def seen(self) -> set[str]:
+        """The work orders that the state has seen."""
+        return {
+            id for (id,) in self._state.rows("SELECT id FROM snapshots WHERE kind = ?", Kind.WORK_ORDER.value)
+        }
+
+
+def _lines(note: str) -> list[str]:
+    return [line for line in note.splitlines() if line.startswith("- ")]
+
+
+def final(truth: Truth, faults_dropped: set[tuple[str, str]], seen: set[str]) -> Iterator[str]:
+    """L1: what the healed world lacks. `seen` are the work orders that the state has seen: one that was put back or begun anew
+    cannot tell of what was gone before it looked."""
     made = truth.ever_made()
     deleted = {id for id, past in truth.made() if past[-1].record is None}
     for subject in truth.subjects():
@@ -296,10 +318,20 @@ def final(truth: Truth, faults_dropped: set[tuple[str, str]]) -> Iterator[str]:
             yield from _closed_early(truth, subject, by_subject.get(subject.id, []))
     yield from _requests(truth, by_subject, deleted)
     for id in sorted(deleted):
+        if truth.forgot_at and id not in seen:
+            continue
         record = truth.fsm.past[Kind.WORK_ORDER, id][0].record
         assert record is not None
+        if truth.subject_of(record) is None:
+            continue  # its order is gone too: there is no place for a note
         here = truth.ours_on(truth.belongs_to(record))
-        if not any(record.number in one.text and "is gone" in one.text for one in here):
+        ours = parse_correlation(record.get("correlation_id"))
+        # a state that was put back never knew its number, and says that its create is not done again
+        named = (
+            record.number,
+            f":create:{ours.domain_order}:{ours.rule}:{ours.slot}:" if ours else record.number,
+        )
+        if not any("is gone" in one.text and any(name in one.text for name in named) for one in here):
             yield f"L1 {record.number} is gone, and no note says so"
 
 
@@ -329,6 +361,8 @@ def _work_order(
     if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
         return
     prescribed = truth.is_unapproved(subject) or (made.rule, made.slot) in truth.wants(subject)
+    if truth.forgot_at:
+        prescribed = True  # a state that was put back may never have seen the version that its rule matched
     if not prescribed and not any(m.startswith("unmatched:") for one in ours for m in markers(one.text)):
         yield f"L1 {name} is prescribed by no rule any more, and nobody was told"
     if truth.line(subject) is None or truth.is_behind_ponr(subject):
@@ -378,6 +412,7 @@ def _requests(truth: Truth, by_subject: dict[str, list[Record]], deleted: set[st
         members = [one for one in truth.subjects() if one.id in family]
         blocked = bool(
             family & gone
+            or any(truth.belongs_below(one, subject.id) for one in truth.deleted_subjects())
             or truth.is_unapproved(subject)
             or truth.is_cancelled(subject)
             or truth.is_held(subject)

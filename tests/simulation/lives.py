@@ -73,18 +73,27 @@ class Machine:
     committed: list[Callable[[Life, str], None]] = field(default_factory=list)
     stepped: list[Callable[[Life, str, Any], None]] = field(default_factory=list)
 
+    shared: bool = False
+    """Whether several daemons may run on the state: it is on PostgreSQL."""
     running: Life | None = None
-    """The daemon that holds the run lock, if one does."""
+    """The daemon that took the run lock last."""
 
     def clock(self) -> datetime:
         """As the machine's clock stands now."""
         return START + timedelta(seconds=self.hub.now + self.clock_off)
 
     def clock_beside(self) -> SteadyClock:
-        """As in `wiring`: that of the daemon that runs, else one of its own."""
-        if self.running is not None and self.running.group.alive:
-            return SteadyClock.beside(self.running.clock.zero, self._monotonic)
+        """As in `wiring`: that of the daemon that runs, else one of its own. That of the database where several share one."""
+        if self.shared:
+            return SteadyClock(self.hub.instant, self._monotonic)
+        runner = self.runner()
+        if runner is not None:
+            return SteadyClock.beside(runner.clock.zero, self._monotonic)
         return SteadyClock(self.clock, self._monotonic)
+
+    def runner(self) -> Life | None:
+        """The daemon that holds the run lock."""
+        return self.running if self.running is not None and self.running.group.alive else None
 
     def _monotonic(self) -> float:
         return self.hub.now
@@ -172,7 +181,10 @@ class Life:
         faults = self.machine.faults
         if faults.hit("paused_sending"):
             self._sends += 1
-            self.machine.hub.sleep(faults.random("paused_sending").uniform(5, PAUSE_S))
+            seconds = faults.random("paused_sending").uniform(5, PAUSE_S)
+            if seconds > LEASE_S:
+                faults.count("paused_past_lease")
+            self.machine.hub.sleep(seconds)
             self._sends -= 1
             if not self.group.alive:
                 raise Died
@@ -284,6 +296,8 @@ class Life:
 
     def once(self) -> None:
         """`syncd once`."""
+        runner = self.machine.runner()
+        self.app.relieved = lambda: self.machine.runner() is not runner
 
         def turn() -> None:
             self._safely("once", lambda: once_with(self.app))

@@ -68,9 +68,10 @@ class Network:
         """A read, with whatever retries a connector makes behind it. Takes `seconds` more than usual."""
         self.requests += 1
         self._gates()
-        if self.faults.hit("read_busy"):
-            self.hub.sleep(0.1)
-            raise Busy(f"{method}: asked to wait", retry_after=5.0, system=self.system, status=429)
+        for fault, wait_s in _READ_BUSY.items():
+            if self.faults.hit(fault):
+                self.hub.sleep(0.1)
+                raise Busy(f"{method}: asked to wait", retry_after=wait_s, system=self.system, status=429)
         if self.faults.hit("read_refused"):
             self.hub.sleep(0.01)
             raise Unreachable(f"{method}: connection refused", system=self.system)
@@ -79,6 +80,10 @@ class Network:
         self.hub.sleep(self._latency() + seconds)
         if self.faults.hit("read_broken"):
             raise Unreachable(f"{method}: the answer does not parse", system=self.system)
+        if self.faults.hit("read_html"):
+            raise Unreachable(f"{method}: the answer is a page of HTML", system=self.system, status=200)
+        if self.faults.hit("read_redirected"):
+            raise Misconfigured(f"{method}: redirected to a login page", system=self.system, status=302)
         return result
 
     # -- writes ----------------------------------------------------------------------------------------------------
@@ -94,10 +99,16 @@ class Network:
         on_the_way = self._latency()
         if self.faults.hit("late_execution"):
             on_the_way = DEADLINE_S + self.faults.random("late_execution").uniform(1, LATEST_S)
+        accepted = self.faults.hit("accepted")
+        if accepted:
+            on_the_way = self.faults.random("accepted").uniform(1, LATEST_S)
         request.lost = self.faults.hit("reset_before_commit")
         if not request.lost:
             self.writes.append(request)
             self.hub.after(on_the_way, lambda: self._arrive(request, act))
+        if accepted:
+            self.hub.sleep(self._latency())
+            raise Doubtful(f"{method}: accepted, to be done later", system=self.system, status=202)
         self._await(request)
         return self._answer(request)
 
@@ -139,9 +150,10 @@ class Network:
         if self.faults.hit("refused"):
             self.hub.sleep(0.01)
             raise Unreachable(f"{method}: connection refused", system=self.system)
-        if self.faults.hit("busy"):
-            self.hub.sleep(0.05)
-            raise Busy(f"{method}: asked to wait", retry_after=3.0, system=self.system, status=429)
+        for fault, wait_s in _BUSY.items():
+            if self.faults.hit(fault):
+                self.hub.sleep(0.05)
+                raise Busy(f"{method}: asked to wait", retry_after=wait_s, system=self.system, status=429)
         for fault, status in _INSTEAD.items():
             if self.faults.hit(fault):
                 self.hub.sleep(self._latency())
@@ -168,5 +180,13 @@ class Network:
         return self.random.uniform(0.01, 0.4)
 
 
-_INSTEAD = {"failed_before_commit": 503, "error_in_success": 200}
-_AFTER = {"reset_after_commit": None, "failed_after_commit": 500, "truncated_after_commit": 200}
+_BUSY = {"busy": 3.0, "busy_without_time": None}
+_READ_BUSY = {"read_busy": 5.0, "read_busy_without_time": None}
+_INSTEAD = {"failed_before_commit": 503, "error_in_success": 200, "redirected": 302}
+_AFTER = {
+    "reset_after_commit": None,
+    "failed_after_commit": 500,
+    "truncated_after_commit": 200,
+    "html_after_commit": 200,
+}
+"""What the server answers although the write was done, and with which status."""

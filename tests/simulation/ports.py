@@ -104,6 +104,8 @@ class Port:
         if faults.hit("filter_ignored"):
             everything = self.server.behind(kind, datetime.min.replace(tzinfo=asked.tzinfo), "")
             places = [Cursor(row.updated_at, row.id) for row in everything[:limit]]
+        if window and not shown:
+            faults.count("page_emptied")
         check_places(position, places, asked=asked, system=self.system, what=f"feed {kind}")
         more = answer["total"] > position.skip + limit
         if shown and faults.hit("rows_repeated"):

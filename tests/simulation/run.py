@@ -6,6 +6,7 @@ for the shortest plan that still breaks the same promise.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
 from collections.abc import Callable
@@ -16,9 +17,9 @@ from typing import Any
 
 from connectors.ports import BEGINNING
 from mappings.model import Kind, System
-from state.store import Baseline, Identity
 from syncd import logs
 from syncd.backfill import Wish
+from tests.postgres import empty_tables
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
 from tests.simulation.faults import ALL, Faults
@@ -28,6 +29,7 @@ from tests.simulation.network import LAG_S, Network, Request
 from tests.simulation.rules import policy
 from tests.simulation.server import Server
 from tests.simulation.shelf import give_back, new_state, opened, place
+from tests.simulation.troubles import TICK_S, Troubles, begin_state
 from tests.simulation.truth import Truth
 from tests.simulation.users import ACTS, Users
 
@@ -35,8 +37,6 @@ OM, FSM = System.ORDER_MANAGEMENT, System.FIELD_SERVICE
 BASELINE_S = 120.0
 ACT_S = 4.5
 """How long it takes from one act of a user to the next, on average."""
-TROUBLE_S = 5.0
-"""How often something may befall a machine."""
 CALM_S = 3000.0
 """How long a healed world gets to come to rest at most."""
 LOOK_S = 150.0
@@ -45,6 +45,8 @@ BACKFILLED = 0.35
 """The share of seeds in which somebody runs a backfill of what is older than the baseline."""
 BACKFILLS = 3
 """How often it is run: once, twice, and again when it is complete."""
+COLLECT_EVERY = 16
+"""Seeds between two collections of garbage in a long run."""
 QUIET_S = 250.0
 """How long nothing may be sent at the end."""
 
@@ -62,11 +64,15 @@ class Plan:
     """Acts of users that are left out."""
     creates: str = "own_id"
     """How field service makes ids: see `lives.Machine`."""
+    daemons: int = 1
+    """How many run at once; more than one on PostgreSQL only."""
 
     def __str__(self) -> str:
         parts = [f"seed {self.seed}"]
         if self.orders != 20 or self.lives != 3 or self.active_s != 900.0:
             parts.append(f"{self.orders} orders, {self.lives} lives, {self.active_s:.0f} s")
+        if self.daemons > 1:
+            parts.append(f"{self.daemons} daemons")
         if self.faults != ALL:
             parts.append(f"faults: {', '.join(sorted(self.faults)) or 'none'}")
         if self.creates != "own_id":
@@ -98,15 +104,18 @@ class Result:
         return "\n".join(lines)
 
 
-def simulate(plan: Plan, variant: Variant = as_built) -> Result:
-    """Runs one plan."""
+def simulate(plan: Plan, variant: Variant = as_built, *, url: str = "") -> Result:
+    """Runs one plan on a SQLite file, or on the migrated PostgreSQL database of `url`."""
     with logs.captured() as events:
-        return Simulation(plan, place(), variant, events).run()
+        return Simulation(plan, place(), variant, events, url).run()
 
 
 def one_seed(seed: int) -> Result:
     """A run as long runs want it: without the story of what went well."""
+    gc.disable()  # collecting costs a sixth of the time; a run leaves little behind
     result = simulate(Plan(seed))
+    if seed % COLLECT_EVERY == 0:
+        gc.collect()
     if result.ok:
         result.story = []
     return result
@@ -115,7 +124,9 @@ def one_seed(seed: int) -> Result:
 class Simulation:
     """One run. `hub`, servers, networks and users are made from the seed alone."""
 
-    def __init__(self, plan: Plan, folder: Path, variant: Variant, events: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, variant: Variant, events: list[dict[str, Any]], url: str = ""
+    ) -> None:
         self.plan = plan
         self.events = events
         self.hub = Hub()
@@ -140,12 +151,14 @@ class Simulation:
             orders=plan.orders,
             without=plan.without,
         )
-        path = folder / "syncd.db"
-        self.machine = self._machine(new_state(path), variant)
-        self.watch = Watch(self.truth, str(path), lambda: self.hub.now)
+        if url:
+            empty_tables(url)
+        self.machine = self._machine(url or new_state(folder / "syncd.db"), variant)
+        self.watch = Watch(self.truth, self.machine.url, lambda: self.hub.now)
         self._listen()
         self.lives: list[Life] = []
-        self.daemon: Life | None = None
+        self.daemons: dict[int, Life] = {}
+        self.troubles = Troubles(self, folder, self._start_daemon)
 
     def _machine(self, url: str, variant: Variant) -> Machine:
         return Machine(
@@ -159,6 +172,7 @@ class Simulation:
             defect=self._defect,
             variant=variant,
             creates=self.plan.creates,
+            shared=url.startswith("postgresql"),
         )
 
     def _listen(self) -> None:
@@ -175,6 +189,7 @@ class Simulation:
                 lambda net, request: self.tell(net.server.name, f"{request.method} {_short(request.what)}")
             )
         self.networks[OM].sending.append(lambda _, request: self._of_living(watch.closing, request))
+        self.networks[OM].sending.append(lambda _, request: self._in_the_window(request))
         self.networks[FSM].sending.append(lambda _, request: self._of_living(watch.amending, request))
         self.machine.committed.append(watch.committed)
         self.machine.stepped.append(watch.stepped)
@@ -202,6 +217,12 @@ class Simulation:
         for life in self.lives:
             if life.group.alive and life.group.has_current():
                 check(life, request)
+
+    def _in_the_window(self, request: Request) -> None:
+        """Between the last look of the gate and its close."""
+        is_close = request.method == "update" and request.keys[0][0] is Kind.DOMAIN_ORDER
+        if is_close and self.faults.hit("gate_window"):
+            self.users.act_in_the_window(request.keys[0][1], self.faults.random("gate_window"))
 
     def _lag(self) -> float:
         return self.faults.random("index_lag").uniform(1, LAG_S) if self.faults.hit("index_lag") else 0.5
@@ -232,6 +253,7 @@ class Simulation:
                 "seconds": seconds,
                 "points": points,
                 "lives": len(self.lives),
+                "daemon_lives": sum(life.name.startswith("run") for life in self.lives),
                 "orders": self.users.placed,
                 "events": len(self.events),
             },
@@ -246,11 +268,13 @@ class Simulation:
     def _act_out(self) -> None:
         self._begin_history()
         end = self.hub.now + self.plan.active_s
-        self._start_daemon()
+        for slot in range(self.plan.daemons):
+            self._start_daemon(slot)
         if "second_process" in self.plan.faults:
             self._backfill_some_day()
         self._next_act(end)
-        self._next_trouble(end)
+        self.troubles.tick()
+        self._second_processes()
         self._go(self.plan.active_s)
 
     def _begin_history(self) -> None:
@@ -265,10 +289,7 @@ class Simulation:
         for server in (self.om, self.fsm):
             server.lag = self._lag
         self.machine.baseline = self.truth.baseline = self.om.stamp()
-        store = opened(self.machine.url, self.machine.clock)
-        identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
-        store.initialise(Baseline(self.machine.baseline, self.machine.clock()), identities, {})
-        give_back(store)
+        begin_state(self)
 
     def _next_act(self, end: float) -> None:
         self.users.act()
@@ -276,10 +297,12 @@ class Simulation:
         if self.hub.now + delay < end:
             self.hub.after(delay, lambda: self._next_act(end))
 
-    def _start_daemon(self) -> None:
+    def _start_daemon(self, slot: int = 0) -> None:
         """A life of the daemon, and another when it has died, until there were as many as planned."""
-        if self.daemon is not None and self.daemon.group.alive:
+        if slot in self.daemons and self.daemons[slot].group.alive:
             return  # started by hand meanwhile, and one at a time may run on a file
+        if self.hub.now < self.troubles.rest_until:
+            return  # it will be started then
         number = len(self.lives) + 1
         # drawn whether or not it is used: a plan with fewer lives begins like one with more
         die_at = self.random.randint(20, 1500)
@@ -289,30 +312,16 @@ class Simulation:
         life = Life(self.machine, f"run{number}", die_at=die_at or None)
         self.tell(life.name, "starts")
         self.lives.append(life)
-        self.daemon = life
+        self.daemons[slot] = life
         life.run()
 
-    def _next_trouble(self, end: float) -> None:
-        """Every few seconds: restarts, and what befalls machines rather than requests."""
+    def _second_processes(self) -> None:
+        """One-shot verbs beside the daemon, once in a while."""
         if self.faults.healed:
             return
-        daemon = self.daemon
-        if daemon is not None and not daemon.group.alive:
-            self.faults.count("killed")
-            self.daemon = None
-            self.hub.after(self.random.choice((0.5, 5, 60, 200)), self._start_daemon)
-        for network in self.networks.values():
-            if self.hub.now > network.down_until and self.faults.hit("outage"):
-                seconds = self.faults.random("outage").uniform(20, 300)
-                network.down_until = self.hub.now + seconds
-                self.tell(network.server.name, f"is down for {seconds:.0f} s")
-        if self.faults.hit("second_process"):
+        if self.faults.hit("second_process") and self.hub.now >= self.troubles.rest_until:
             self._beside()
-        if self.faults.hit("clock_jump"):
-            off = self.faults.random("clock_jump").choice((-3600.0, 3600.0, 3.2e8, -3.2e8))
-            self.machine.clock_off += off
-            self.tell("clock", f"jumps by {off:.0f} s")
-        self.hub.after(TROUBLE_S, lambda: self._next_trouble(end))
+        self.hub.after(TICK_S, self._second_processes)
 
     def _backfill_some_day(self) -> None:
         random = Random(f"{self.plan.seed}/backfill")
@@ -327,7 +336,7 @@ class Simulation:
             )
 
     def _backfill(self, wish: Wish, die_at: int | None) -> None:
-        if self._stopped() or self.faults.healed:
+        if self._stopped() or self.faults.healed or self.hub.now < self.troubles.rest_until:
             return
         self.truth.backfilled = True
         life = Life(self.machine, f"backfill{len(self.lives) + 1}", prefix="backfill:", die_at=die_at)
@@ -355,10 +364,13 @@ class Simulation:
         for server in (self.om, self.fsm):
             for key in sorted(server.garbled):
                 self.users.corrected(server, key)
-        if self.daemon is None or not self.daemon.group.alive:
+        self._go(max(0.0, self.troubles.rest_until - self.hub.now))
+        for slot in range(self.plan.daemons):
+            self._start_daemon(slot)
+            self.daemons[slot].die_at = None
+        while sum(life.name.startswith("run") for life in self.lives) < self.plan.lives:
+            self.daemons[0].kill()
             self._start_daemon()
-        assert self.daemon is not None
-        self.daemon.die_at = None
         self._go(120)
         self._operator()
         self._settle_down()
@@ -379,7 +391,9 @@ class Simulation:
         while not self._stopped() and self.hub.now < end:
             before = self._written()
             self._go(LOOK_S)
-            if before == self._written() and not list(final(self.truth, self.fsm.unwritable)):
+            if before == self._written() and not list(
+                final(self.truth, self.fsm.unwritable, self.watch.seen())
+            ):
                 break
         self._demand()
 
@@ -406,7 +420,7 @@ class Simulation:
             if event["event"] == "invariant.violated":
                 self.watch.broken(event["promise"].split(",")[0], f"told by the daemon: {event['reason']}")
         dropped = self.fsm.unwritable
-        for text in final(self.truth, dropped):
+        for text in final(self.truth, dropped, self.watch.seen()):
             promise, _, rest = text.partition(" ")
             self.watch.broken(promise, rest)
 

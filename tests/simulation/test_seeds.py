@@ -1,4 +1,7 @@
-"""Whole seeds: users, faults and several lives of the daemon; every promise holds, and the healed world is in step."""
+"""A few whole seeds: every promise holds, the healed world is in step, and a seed is the same run whatever the process.
+
+`make test` runs a thousand of them (`python -m tests.simulation`); here are the first, so that a failure is quickly seen.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.faults import ALL
 from tests.simulation.run import Plan, Result, simulate
 
 SEEDS = range(1, 6)
-SHORT = "orders=6, lives=2, active_s=500.0"
+SHORT = "orders=6, lives=2, active_s=300.0"
+FAULTS = 35
+"""How many kinds of faults strike in a handful of seeds at least; the thousand demand each one."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,15 +31,13 @@ def test_no_promise_is_broken(seed: int, results: dict[int, Result]) -> None:
     result = results[seed] = simulate(Plan(seed))
     assert result.ok, result.told()
     assert result.figures["orders"] >= 20
-    assert result.figures["lives"] >= 3
+    assert result.figures["daemon_lives"] >= 3
 
 
 def test_the_faults_really_strike(results: dict[int, Result]) -> None:
-    """A handful of seeds sees nearly all of them; the long run demands each one."""
     if len(results) < len(SEEDS):
         pytest.skip("needs the results of every seed")
-    fired = {name for result in results.values() for name in result.fired}
-    assert len(ALL - fired) <= 3, sorted(ALL - fired)
+    assert len({name for result in results.values() for name in result.fired}) >= FAULTS
 
 
 def test_one_seed_is_one_run_whatever_the_process() -> None:

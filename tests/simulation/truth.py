@@ -31,6 +31,8 @@ class Truth:
         self.om = om
         self.fsm = fsm
         self.baseline: datetime | None = None
+        self.forgot_at = 0.0
+        """When the state was last put back or lost: what had gone by then nobody may know of."""
         self.backfilled = False
         """Somebody had the past done too."""
 
@@ -94,6 +96,19 @@ class Truth:
             if child.get("parent") == domain_order:
                 found |= self.family(child.id)
         return found
+
+    def deleted_subjects(self) -> list[Record]:
+        """Domain orders and order tasks that people have deleted, as they were last."""
+        return [
+            next(one.record for one in reversed(past) if one.record is not None)
+            for (kind, _), past in self.om.past.items()
+            if kind in SUBJECTS and past[-1].record is None
+        ]
+
+    def belongs_below(self, record: Record, domain_order: str) -> bool:
+        return record.get("domain_order" if record.kind is Kind.ORDER_TASK else "parent") in self.family(
+            domain_order
+        )
 
     # -- work orders -----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ may commit late. They never look at the daemon.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from random import Random
 
 from mappings.keys import parse_correlation
@@ -15,7 +16,7 @@ from mappings.notes import markers
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
 from tests.simulation.faults import Faults
-from tests.simulation.network import COMMIT_S
+from tests.simulation.network import COMMIT_S, DEADLINE_S, LATEST_S
 from tests.simulation.rules import ASKED, MARKER
 from tests.simulation.server import Edit, Key, Server, new, to
 
@@ -418,7 +419,10 @@ class Users:
 
     def _hand_make(self) -> bool:
         """A dispatcher makes a work order and names its domain order."""
-        one = self._pick(Kind.DOMAIN_ORDER, lambda r: r.state in RUNNING)
+        one = self._pick(
+            Kind.DOMAIN_ORDER,
+            lambda r: r.state in RUNNING and (Kind.DOMAIN_ORDER, r.id) not in self.om.garbled,
+        )
         if one is None:
             return False
         id = self._id()
@@ -440,7 +444,9 @@ class Users:
         return self._write(self.fsm, f"{found.number} pointed at {one.number}", edits)
 
     def _delete(self) -> bool:
-        """A dispatcher deletes a work order that order management knows of."""
+        """A dispatcher deletes a work order that order management knows of, and that was not made just now: the first of two
+        sends of its create may come that late, and would make it again."""
+        old = self.fsm.stamp() - timedelta(seconds=DEADLINE_S + LATEST_S + COMMIT_S)
         named = {
             key
             for entries in self.om.journal.values()
@@ -451,14 +457,55 @@ class Users:
         found = self._open_work_order(
             lambda r: (
                 (ours := parse_correlation(r.get("correlation_id"))) is not None
+                and r.created_at < old
                 and any(key.startswith(f"created:{ours.domain_order}:") for key in named)
             )
         )
         if found is None:
             return False
         self.tell(f"{found.number} deleted")
+        self.faults.count("deleted")
         self.fsm.write(dict.fromkeys(fs.keys_of(self.fsm, found.id), lambda _: None), PERSON)
         return True
+
+    def _delete_order_record(self) -> bool:
+        """Somebody deletes a domain order, or an order task."""
+        kind = self.random.choice((Kind.DOMAIN_ORDER, Kind.ORDER_TASK))
+        found = self._pick(kind, lambda _: True)
+        if found is None:
+            return False
+        self.tell(f"{found.number} deleted")
+        self.faults.count("deleted")
+        tasks = self._tasks(found.id) if kind is Kind.DOMAIN_ORDER else []
+        keys = [(kind, found.id), *((Kind.ORDER_TASK, task.id) for task in tasks)]
+        self.om.write(dict.fromkeys(keys, lambda _: None), PERSON)
+        return True
+
+    # -- in the gate's window --------------------------------------------------------------------------------------
+
+    def act_in_the_window(self, domain_order: str, random: Random) -> None:
+        """Something happens to a domain order and its work orders after the last look, before its close arrives."""
+        own = [
+            row
+            for row in self.fsm.rows(Kind.WORK_ORDER)
+            if domain_order in (row.get("initiated_from"), _owner(row))
+            and self._free(self.fsm, fs.keys_of(self.fsm, row.id))
+        ]
+        what = random.choice(("reopened", "made by hand", "changed", "withdrawn"))
+        if what == "reopened" and own:
+            one = random.choice(own)
+            self.tell(f"{one.number} reopened in the window")
+            fs.set_all(self.fsm, one.id, "work_in_progress", PERSON)
+        elif what == "made by hand":
+            self.tell(f"work order made by hand for {domain_order[:6]} in the window")
+            id = f"{random.getrandbits(128):032x}"
+            fields = {"initiated_from": domain_order, "short_description": "Too late", "active": "true"}
+            self.fsm.write({(Kind.WORK_ORDER, id): new("draft", **fields)}, PERSON)
+        else:
+            edit = to(batch=self._value("window")) if what == "changed" else to(**{MARKER: ""})
+            self._write(
+                self.om, f"{domain_order[:6]} {what} in the window", {(Kind.DOMAIN_ORDER, domain_order): edit}
+            )
 
     # -- what happens to the systems as such -----------------------------------------------------------------------
 
@@ -510,6 +557,11 @@ class Users:
                 server.touch(key, PERSON)
 
 
+def _owner(work_order: Record) -> str:
+    ours = parse_correlation(work_order.get("correlation_id"))
+    return ours.domain_order if ours else ""
+
+
 ACTS = {
     "place": 2,
     "stagger": 2,
@@ -538,6 +590,7 @@ ACTS = {
     "hand_make": 2,
     "repoint": 1,
     "delete": 1,
+    "delete_order_record": 1,
     "burst": 1,
     "foreign": 1,
     "garble": 1,
