@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -80,6 +80,7 @@ class Cycles:
                 failed, turn.outcome = error, type(error).__name__
             traffic = self._pulse.traffic(name).since(before)
             turn.fields["fetch_ms"] = _ms(traffic.seconds)
+            self._meter(lane, ids, turn)
             self._end(
                 name,
                 turn,
@@ -87,6 +88,13 @@ class Cycles:
             )
             if failed is not None:
                 raise failed
+
+    def _meter(self, lane: str, ids: Mapping[str, object], turn: Turn) -> None:
+        """Effects are counted where they are carried out, which is delivery."""
+        done = turn.fields.get("effects") if lane == "delivery" else None
+        effects = {str(kind): int(count) for kind, count in done.items()} if isinstance(done, dict) else {}
+        seconds = self._monotonic() - turn.began
+        self._pulse.meters.cycle(lane, str(ids.get("system", "")), turn.outcome, seconds, effects)
 
     def lag_s(self, lane: str, **ids: object) -> float:
         """How old what a lane knows is: since its last turn began that read everything."""

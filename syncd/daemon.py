@@ -28,6 +28,7 @@ from syncd.catch_up import ORDER
 from syncd.clock import SteadyClock, SystemClock
 from syncd.condition import as_fields, as_line, condition
 from syncd.config import Config
+from syncd.endpoints import opened
 from syncd.figures import Figures
 from syncd.identity import IdentityChanged
 from syncd.intake import FEEDS
@@ -139,6 +140,7 @@ class Daemon:
         before = self._app.figures()
         self._notify.reloading()
         self._rejected = not self._reload()
+        self._app.pulse.meters.reloaded(taken=not self._rejected)
         if not self._rejected:
             _reschedule(scheduler, before, self._app.figures())
         self._notify.ready(self._status())
@@ -311,7 +313,12 @@ def run(config: Config, signals: Signals | None = None) -> int:
         assert app.live is not None, "build makes it"
         reload = Reload(config, app.live, app.store, log=app.log, environ=os.environ, run=name)
         look = watch_over(app).look
-        return Daemon(app, signals=signals, notify=notify, reload=reload, look=look).run()
+        listener = opened(app, config.settings.listener)
+        try:
+            return Daemon(app, signals=signals, notify=notify, reload=reload, look=look).run()
+        finally:
+            if listener is not None:
+                listener.close()
 
     try:
         return _with_app(config, DAEMON_OWNER, name, act, alone=True)

@@ -26,6 +26,7 @@ IDS: Mapping[str, str] = MappingProxyType(
 
 FIELDS: Mapping[str, str] = MappingProxyType(
     {
+        "address": "where the listener can be asked",
         "backlog": "effects still waiting in the outbox",
         "because": "the rule and the change that intended it",
         "bytes": "size of the answers, decoded",

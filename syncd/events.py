@@ -41,6 +41,18 @@ _LIFE = (
         "config catch_up lags down backlog oldest_s doubtful parked stopped",
     ),
     _event(
+        "listener.opened",
+        "info",
+        "Health or metrics (`fields`) can be asked for at an address.",
+        "address fields",
+    ),
+    _event(
+        "listener.failed",
+        "error",
+        "The listener cannot be opened; the lanes run without it.",
+        "address reason",
+    ),
+    _event(
         "lane.hung",
         "error",
         "A lane has been at one step for longer than any step may take; the watchdog is not pinged any more.",

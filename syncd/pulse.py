@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 from connectors.http import RequestSeen
+from syncd.meters import Meters
 
 
 @dataclass(slots=True)
@@ -59,6 +60,8 @@ class Pulse:
         self._limit_s = limit_s
         self._monotonic = monotonic
         self._sleep = sleep
+        self.meters = Meters()
+        """Who counts; replaced before the lanes run."""
         self._lock = threading.Lock()
         self._busy: dict[int, _Work] = {}
         self._traffic: dict[str, Traffic] = {}
@@ -86,6 +89,7 @@ class Pulse:
     def seen(self, request: RequestSeen) -> None:
         """A request of this thread has ended, well or not."""
         self.beat()
+        self.meters.request(request)
         with self._lock:
             traffic = self._mine()
             traffic.requests += 1
@@ -94,6 +98,7 @@ class Pulse:
 
     def pause(self, seconds: float) -> None:
         """A read of this thread is tried again after so long."""
+        self.meters.retry(seconds)
         with self._lock:
             self._mine().retries += 1
         self._sleep(seconds)

@@ -33,6 +33,7 @@ from syncd.identity import Identities, check_id
 from syncd.intake import FEEDS, Intake
 from syncd.journals import Journals, feed_of
 from syncd.logs import Log
+from syncd.meters import Meters
 from syncd.observe import Observer
 from syncd.policies import policy_of
 from syncd.pulse import Pulse
@@ -93,6 +94,10 @@ class App:
             return 0
         settle = {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
         return self.store.lose(DAEMON_OWNER, settle)
+
+    def count(self, meters: Meters) -> None:
+        """From now on `meters` hears of every cycle, request and retry."""
+        self.pulse.meters = meters
 
     def close(self) -> None:
         self.budgets.stop()

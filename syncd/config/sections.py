@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, StrictBool
+from pydantic import AfterValidator, Field, StrictBool
 
 from mappings.model import Kind
 from syncd.config.note_sections import DetailsSection, NotesSection
 from syncd.config.systems import FieldServiceSection, Match, Name, Section, SystemSection, Whole
-from syncd.config.values import Duration, SecretRef, StateUrl, between
+from syncd.config.values import Duration, SecretRef, StateUrl, between, loopback_address
 
 
 class StateSection(Section):
@@ -261,6 +261,19 @@ class DaemonSection(Section):
     )
 
 
+class ListenerSection(Section):
+    """A door for machines that watch, on this machine only. Nothing listens unless something is switched on."""
+
+    address: Annotated[str, AfterValidator(loopback_address)] = Field(
+        default="127.0.0.1:9464", description="HOST:PORT of this machine; port 0 takes a free one"
+    )
+    health: StrictBool = Field(
+        default=False,
+        description="/health: 200 while all is well or heals by itself, 503 when a person is needed",
+    )
+    metrics: StrictBool = Field(default=False, description="/metrics: for Prometheus")
+
+
 class LogSection(Section):
     """The log, on stderr."""
 
@@ -306,6 +319,7 @@ class Settings(Section):
     safety: SafetySection
     watch: WatchSection
     daemon: DaemonSection
+    listener: ListenerSection
     log: LogSection
 
 
@@ -322,6 +336,7 @@ OPTIONAL: Mapping[str, Mapping[str, object]] = {
     "safety": {},
     "watch": {},
     "daemon": {},
+    "listener": {},
     "log": {},
 }
 """Sections that a config file may leave out, with what stands in for them."""

@@ -154,6 +154,14 @@ def _state_url(value: object, info: ValidationInfo) -> str:
     return value
 
 
+def loopback_address(value: str) -> str:
+    """HOST:PORT of this machine."""
+    host, _, port = value.rpartition(":")
+    if not is_loopback(host.strip("[]")) or not port.isdecimal() or int(port) > 65_535:
+        raise wrong('must be an address of this machine, like "127.0.0.1:9464" or "[::1]:9464"')
+    return value
+
+
 def _split(url: str, otherwise: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -18,6 +18,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "syncd.service": "the hardened unit: copy to /etc/systemd/system",
         "syncd@.service": "the same for several on one machine: syncd@NAME reads /etc/syncd/NAME.toml",
         "syncd.service.d/address-filter.conf": "a drop-in that lets the service reach named addresses only; edit it first",
+        "syncd.rules.yml": "alert rules for Prometheus",
         "config.example.toml": "a complete config, commented",
         "config.schema.json": "the schema of configs, for editors",
     }

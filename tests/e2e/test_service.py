@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -193,3 +194,22 @@ def _catches_hup(pid: int) -> bool:
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     caught = next(line for line in lines if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) & 1)
+
+
+def test_health_and_metrics_of_a_daemon(make_site: Any, tmp_path: Path) -> None:
+    more = '[listener]\naddress = "127.0.0.1:0"\nhealth = true\nmetrics = true\n'
+    site = make_site(tmp_path, {}, more=more)
+    (opened,) = site.events("listener.opened")
+    site.approve()
+    site.wait_for("the truth", lambda: len(site.truth().work_orders) == 4)
+
+    def asked(path: str) -> str:
+        with urlopen(f"http://{opened['address']}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    assert '"well": true' in asked("/health")
+    site.wait_for(
+        "the count", lambda: 'syncd_effects_total{kind="create_work_order"} 4.0' in asked("/metrics")
+    )
+    assert 'syncd_request_seconds_count{code="200",system="order_management"}' in asked("/metrics")
+    assert "syncd_state_up 1.0" in asked("/metrics")
