@@ -8,230 +8,135 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from syncd.event_fields import FIELDS, IDS
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One kind of log line.
-
-    `level` is info (a business effect or a step of life), warning (degraded, heals by itself), error (needs a person)
-    or debug. `fields` are those it may carry besides the ids.
-    """
-
-    name: str
-    level: str
-    meaning: str
-    fields: tuple[str, ...] = ()
-
-
-def _event(name: str, level: str, meaning: str, fields: str = "") -> Event:
-    return Event(name, level, meaning, tuple(fields.split()))
-
-
-_LIFE = (
-    _event("daemon.started", "info", "The daemon runs; its lanes begin.", "version config workers catch_up"),
-    _event(
-        "daemon.reported",
-        "info",
-        "How the daemon is, because SIGUSR1 asked.",
-        "config catch_up lags down backlog oldest_s doubtful parked stopped",
-    ),
-    _event(
-        "listener.opened",
-        "info",
-        "Health or metrics (`fields`) can be asked for at an address.",
-        "address fields",
-    ),
-    _event(
-        "listener.failed",
-        "error",
-        "The listener cannot be opened; the lanes run without it.",
-        "address reason",
-    ),
-    _event(
-        "lane.hung",
-        "error",
-        "A lane has been at one step for longer than any step may take; the watchdog is not pinged any more.",
-        "oldest_s",
-    ),
-    _event("daemon.stopping", "info", "A stop was asked for; what is in flight is finished.", "signal"),
-    _event("daemon.stopped", "info", "The daemon has ended in order.", "outcome ms backlog"),
-    _event(
-        "cycle.finished",
-        "info",
-        "One turn of one lane, also when it failed: the canonical line.",
-        "outcome ms fetch_ms decide_ms commit_ms pages fetched changed hidden effects doubtful parked deferred requests"
-        " retries bytes watermark_from watermark_to lag_s backlog oldest_s catch_up quiet",
-    ),
-    _event("backfill.advanced", "info", "How far a backfill is.", "fetched left effects rate left_s"),
-    _event("watermark.advanced", "debug", "A feed has been read up to here.", "watermark_from watermark_to"),
-    _event(
-        "state.migrated",
-        "info",
-        "An older state was brought to this version's form; a copy of it was kept.",
-        "expected found file",
-    ),
-    _event(
-        "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
-    ),
-    _event("lease.taken", "info", "Of the daemons on this state, this one does it now.", "lease"),
-    _event(
-        "lease.lost", "warning", "Another daemon does it now; this one was too slow to renew.", "lease reason"
-    ),
-    _event(
-        "catch_up.finished",
-        "info",
-        "Every feed has passed the time of the start; what waits may be sent.",
-        "ms effects",
-    ),
-    _event(
-        "config.reloaded",
-        "info",
-        "The configuration was read again and is in force, but for the keys that need a restart.",
-        "config config_from fields restart",
-    ),
-    _event(
-        "config.rejected",
-        "error",
-        "The configuration has problems; it is not used. After a reload the old one stays in force (`config`).",
-        "file problems reason config next",
-    ),
-)
+from syncd.event_life import LIFE, Event, event
 
 _BUSINESS = (
-    _event(
+    event(
         "plan.pinned", "info", "A domain order was decided; its plan is stored.", "number table plan because"
     ),
-    _event(
+    event(
         "rule.unmatched",
         "warning",
         "An order has changed and no rule prescribes these work orders any more: flagged, or cancelled.",
         "slots because",
     ),
-    _event(
+    event(
         "work_order.created", "info", "A work order was created.", "number target template subject because"
     ),
-    _event(
+    event(
         "work_order.updated", "info", "A change was carried to a work order.", "number target fields because"
     ),
-    _event("work_order.cancelled", "info", "A work order was cancelled.", "number target because"),
-    _event(
-        "work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"
-    ),
-    _event(
+    event("work_order.cancelled", "info", "A work order was cancelled.", "number target because"),
+    event("work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"),
+    event(
         "work_order.unlinked",
         "info",
         "A work order made by hand was pointed elsewhere; it does not belong to the domain order any more.",
         "number",
     ),
-    _event(
+    event(
         "work_order.recreated",
         "warning",
         "A person had a work order made anew; the create is in the outbox.",
         "reason",
     ),
-    _event(
+    event(
         "work_order.doubled",
         "warning",
         "Several work orders answer one create: the oldest stays, the others (`rows`) are cancelled with a note.",
         "number rows",
     ),
-    _event("note.written", "info", "A work note was written.", "number target because"),
-    _event("details.written", "info", "A field shows a domain order's work orders.", "number target because"),
-    _event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
-    _event(
+    event("note.written", "info", "A work note was written.", "number target because"),
+    event("details.written", "info", "A field shows a domain order's work orders.", "number target because"),
+    event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
+    event(
         "closure.releasing",
         "info",
         "A request for closure may pass; the release is in the outbox.",
         "number because",
     ),
-    _event("closure.released", "info", "A domain order was released for closure.", "number target because"),
-    _event(
+    event("closure.released", "info", "A domain order was released for closure.", "number target because"),
+    event(
         "closure.violated",
         "error",
         "A work order is open on a closed domain order: opened in the window between the last look and the closure, or"
         " reopened or made after it. It is noted there; a person must decide.",
         "number next",
     ),
-    _event(
+    event(
         "closure.bypassed",
         "error",
         "A domain order was closed past the gate while work is open. It is noted there; a person must decide.",
         "number because",
     ),
-    _event(
+    event(
         "closure.reopened",
         "warning",
         "A domain order that was closed while work is open was opened again.",
         "number target because",
     ),
-    _event(
-        "closure.cleared", "info", "The marker of a held request was taken away.", "number target because"
-    ),
-    _event("closure.overridden", "warning", "A person released a request against the gate.", "number reason"),
+    event("closure.cleared", "info", "The marker of a held request was taken away.", "number target because"),
+    event("closure.overridden", "warning", "A person released a request against the gate.", "number reason"),
 )
 
 _SWEEP = (
-    _event(
+    event(
         "work_order.vanished",
         "error",
         "A linked work order is gone from field service: two sweeps did not find it. It is not made again; the gate holds"
         " until `syncd link drop`.",
         "number",
     ),
-    _event(
+    event(
         "domain_order.vanished",
         "error",
         "A domain order or order task is gone from order management; its open work orders are flagged, not cancelled.",
         "number",
     ),
-    _event(
+    event(
         "work_order.duplicated",
         "error",
         "A work order doubles an older one; it is flagged, or cancelled by configuration.",
         "because",
     ),
-    _event("link.dropped", "warning", "A person let a vanished work order go.", "number reason"),
-    _event(
+    event("link.dropped", "warning", "A person let a vanished work order go.", "number reason"),
+    event(
         "mass_change.stopped",
         "error",
         "A pass or sweep would write for unusually many orders: nothing of it was stored, and the lane waits for a person.",
         "effects known next",
     ),
-    _event("mass_change.allowed", "warning", "A person let a stopped lane go on.", "effects reason"),
+    event("mass_change.allowed", "warning", "A person let a stopped lane go on.", "effects reason"),
 )
 
 _EFFECTS = (
-    _event(
+    event(
         "effect.doubtful",
         "warning",
         "The outcome of a write is unknown; it is probed before anything is sent again.",
         "kind reason probe_in_s",
     ),
-    _event("effect.parked", "error", "An effect was refused and waits for a person.", "kind reason next"),
-    _event(
+    event("effect.parked", "error", "An effect was refused and waits for a person.", "kind reason next"),
+    event(
         "effect.deferred",
         "debug",
         "An effect was not sent and waits for its next try.",
         "kind reason retry_in_s",
     ),
-    _event(
-        "effect.overtaken", "info", "An effect was not needed any more when its turn came.", "kind reason"
-    ),
-    _event(
+    event("effect.overtaken", "info", "An effect was not needed any more when its turn came.", "kind reason"),
+    event(
         "invariant.violated",
         "error",
         "A promise that nothing correct ever breaks is broken: the state is damaged, or a rule has a defect. The order is"
         " parked, its effects wait for a person; everything else goes on.",
         "number promise reason next",
     ),
-    _event("effect.fenced", "warning", "A worker settled too late: its claim had passed on.", "kind reason"),
-    _event("field.dropped", "warning", "The server ignored fields that were written.", "fields target"),
-    _event(
+    event("effect.fenced", "warning", "A worker settled too late: its claim had passed on.", "kind reason"),
+    event("field.dropped", "warning", "The server ignored fields that were written.", "fields target"),
+    event(
         "reference.unresolved",
         "warning",
         "A referenced record was not found; the field is left out.",
@@ -240,7 +145,7 @@ _EFFECTS = (
 )
 
 _TABLES = (
-    _event(
+    event(
         "template.missing",
         "error",
         "A decision table names a template that field service does not have: creates that need it will be parked.",
@@ -249,60 +154,60 @@ _TABLES = (
 )
 
 _RECORDS = (
-    _event(
+    event(
         "record.quarantined",
         "error",
         "A record could not be read or decided on; the page went on without it.",
         "kind id number field reason next",
     ),
-    _event("record.released", "info", "A record left quarantine.", "kind id number because"),
-    _event(
+    event("record.released", "info", "A record left quarantine.", "kind id number because"),
+    event(
         "record.rolled_back",
         "error",
         "A record is older than it was, by its version: the remote system was restored. What it says now is taken.",
         "kind id number expected found",
     ),
-    _event("record.reappeared", "info", "A record that had vanished is there again.", "kind id number"),
-    _event("rows.hidden", "warning", "Access rules hide rows of a feed from our user.", "rows"),
+    event("record.reappeared", "info", "A record that had vanished is there again.", "kind id number"),
+    event("rows.hidden", "warning", "Access rules hide rows of a feed from our user.", "rows"),
 )
 
 _REMOTES = (
-    _event(
+    event(
         "remote.unavailable",
         "warning",
         "A remote system does not answer; its lanes wait and try again.",
         "error detail retry_in_s",
     ),
-    _event(
+    event(
         "budget.exhausted",
         "warning",
         "The request budget of a system has no room for these requests; they wait, creates and gate answers last.",
         "purpose retry_in_s",
     ),
-    _event("remote.recovered", "info", "A remote system answers again.", "outage_s failures"),
-    _event(
+    event("remote.recovered", "info", "A remote system answers again.", "outage_s failures"),
+    event(
         "remote.misconfigured",
         "error",
         "Nothing will work until a person changes something; the lanes pause.",
         "error detail retry_in_s next",
     ),
-    _event(
+    event(
         "feed.filter_ignored",
         "error",
         "The server returned rows that do not match the query; the feed is stopped.",
         "error detail retry_in_s next",
     ),
-    _event(
+    event(
         "identity.changed",
         "error",
         "The system behind a URL is not the one that the state knows; nothing is sent.",
         "expected found next",
     ),
-    _event("identity.moved", "info", "A known system answers under another URL.", ""),
-    _event(
+    event("identity.moved", "info", "A known system answers under another URL.", ""),
+    event(
         "identity.rebound", "warning", "A person bound the state to other instances.", "expected found reason"
     ),
-    _event(
+    event(
         "capability.absent",
         "warning",
         "The server does not do what the profile says; syncd goes on without it.",
@@ -311,55 +216,55 @@ _REMOTES = (
 )
 
 _STUCK = (
-    _event(
+    event(
         "order.unsynced",
         "error",
         "An order's effect has waited longer than `[watch] oldest` and no hold explains it; told for the oldest one.",
         "number oldest_s reason next",
     ),
-    _event(
+    event(
         "feed.stuck",
         "error",
         "A feed does not move while its source does: passes end where they began although the system answers, or it does not"
         " show a change that was seen by another way.",
         "reason watermark_to next",
     ),
-    _event(
+    event(
         "retries.storming",
         "warning",
         "Very many tries came to nothing in a short time.",
         "failures reason next",
     ),
-    _event(
+    event(
         "closure.waiting",
         "warning",
         "A request for closure could not be judged, or its release not be sent, for longer than `[watch] gate`.",
         "number because next",
     ),
-    _event("stuck.ended", "info", "What was stuck moves again.", "found subject ms"),
+    event("stuck.ended", "info", "What was stuck moves again.", "found subject ms"),
 )
 
 _DEFECTS = (
-    _event(
+    event(
         "intake.failed",
         "error",
         "Unexpected failure of intake; the page is not stored.",
         "error detail trace",
     ),
-    _event("sweep.failed", "error", "Unexpected failure of the sweep.", "error detail trace"),
-    _event(
+    event("sweep.failed", "error", "Unexpected failure of the sweep.", "error detail trace"),
+    event(
         "watch.failed", "error", "Unexpected failure of the watch over what is stuck.", "error detail trace"
     ),
-    _event("notes.failed", "error", "Unexpected failure of the journals' lane.", "error detail trace"),
-    _event("gate.failed", "error", "Unexpected failure of the closure gate.", "error detail trace"),
-    _event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
-    _event(
+    event("notes.failed", "error", "Unexpected failure of the journals' lane.", "error detail trace"),
+    event("gate.failed", "error", "Unexpected failure of the closure gate.", "error detail trace"),
+    event("delivery.failed", "error", "Unexpected failure while performing.", "kind error detail trace"),
+    event(
         "library.logged", "warning", "A library had something to say.", "logger message error detail trace"
     ),
 )
 
 CATALOGUE: tuple[Event, ...] = (
-    *_LIFE,
+    *LIFE,
     *_BUSINESS,
     *_SWEEP,
     *_EFFECTS,
@@ -370,7 +275,7 @@ CATALOGUE: tuple[Event, ...] = (
     *_DEFECTS,
 )
 
-EVENTS: Mapping[str, Event] = MappingProxyType({event.name: event for event in CATALOGUE})
+EVENTS: Mapping[str, Event] = MappingProxyType({one.name: one for one in CATALOGUE})
 
 
 def markdown() -> str:
