@@ -13,6 +13,7 @@ from state import snapshots, watermarks
 from syncd import intake
 from syncd.intake import Pass
 from syncd.wiring import App
+from tests.simulation import traps
 from tests.simulation.planting import Bad
 
 LATE = frozenset({"late_commit", "burst", "slow_page", "changed_while_reading", "rows_hidden", "killed"})
@@ -168,9 +169,7 @@ FEEDS: tuple[Bad, ...] = (
         "more ties than a page holds never advance",
         _requery_by_stamp,
         model="ingest A3",
-        plan=SHORT | {"active_s": 600.0},
-        often={"burst": 1.0},
-        acts={"burst": 8},
+        trap=traps.more_ties_than_a_page,
     ),
     Bad(
         "no overlap",
@@ -193,8 +192,9 @@ FEEDS: tuple[Bad, ...] = (
         "a pass of several pages runs ahead of rows that commit meanwhile",
         swap=((intake, "mark_of", _no_cap),),
         model="ingest A5 A5b",
-        plan=SHORT,
-        often=OFTEN,
+        plan=SHORT | {"orders": 20},
+        often={"late_commit": 0.9, "slow_page": 0.9},
+        acts={"burst": 8, "edit_line": 15},
     ),
     Bad(
         "cap at the response",

@@ -144,7 +144,7 @@ SCENES = (
     Scene("order task", (fiber,), (survey, ask), cycles=2),
     Scene("adoption", (fiber,), (by_hand,)),
     Scene("quarantine", (fiber,), (garbled, corrected), cycles=2),
-    Scene("sweep", (router,), (drifted,), cycles=3, sweeps=True),
-    Scene("vanished", (router,), (deleted,), cycles=3, sweeps=True),
+    Scene("sweep", (router,), (drifted,), cycles=2, sweeps=True),
+    Scene("vanished", (router,), (deleted,), cycles=2, sweeps=True),
     Scene("backfill", (), (line(priority="1"),), history=(router, by_hand)),
 )

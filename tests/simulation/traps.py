@@ -23,7 +23,7 @@ from syncd.dispatch import Performed
 from tests.simulation import field_service as fs
 from tests.simulation import scenes
 from tests.simulation.faults import Faults
-from tests.simulation.lives import LEASE_S, Life, Variant
+from tests.simulation.lives import LEASE_S, PAGE, Life, Variant
 from tests.simulation.network import LAG_S, SETTLE_S
 from tests.simulation.places import Files, Mains
 from tests.simulation.power import Disk
@@ -67,6 +67,22 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         if before.get(name) != after.get(name):
             return f"{name[:40]}: {before.get(name)} became {after.get(name)}"
     return ""
+
+
+# -- feeds -------------------------------------------------------------------------------------------------------------
+
+
+def more_ties_than_a_page(variant: Variant) -> str:
+    """A script makes more lines in one second than a page holds."""
+    with _life(CLOSED, variant) as (world, life, _):
+        for number in range(2 * PAGE):
+            world.put(Kind.ORDER_LINE, f"line {number}", "in_progress", order=id_of("order"))
+        world.hub.run_until(world.hub.now + 120)
+        current = life.app.intake.begin(Kind.ORDER_LINE)
+        for _page in range(10):
+            if not life.app.intake.take_page(current):
+                return ""
+        return f"L5: {2 * PAGE} lines of one second are not read after 10 pages of {PAGE}"
 
 
 # -- deaths of machines ------------------------------------------------------------------------------------------------
