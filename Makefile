@@ -63,6 +63,7 @@ soak: $(DEV) ## long runs that CI does not wait for
 
 bench: $(DEV) ## figures, as shares of a floor measured in the same run
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.restart
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -138,13 +138,13 @@ def late_worker_meanwhile(variant: Variant) -> str:
         create = second.ports[System.FIELD_SERVICE].create_work_order
 
         def answer_lost(id: str, values: Mapping[str, str]) -> Record:
+            second.ports[System.FIELD_SERVICE].create_work_order = create  # type: ignore[method-assign] - only once
             say()
             create(id, values)
             raise Doubtful("the answer is lost", system=System.FIELD_SERVICE)
 
         second.ports[System.FIELD_SERVICE].create_work_order = answer_lost  # type: ignore[method-assign] - for this send
         second.app.delivery.drain(lambda: False)
-        second.ports[System.FIELD_SERVICE].create_work_order = create  # type: ignore[method-assign] - as it was
         return _doubled(world, second)
 
 
@@ -172,7 +172,7 @@ def _late_worker(variant: Variant) -> Iterator[tuple[World, Life, Callable[[], N
                 second.memory.claim(
                     "once:nobody", 0, LEASE_S, dict.fromkeys(System, SETTLE_S)
                 )  # leases end here
-            never_ran = Performed(claim, NotSent("connection refused", 0.0))
+            never_ran = Performed(claim, NotSent("connection refused", 60.0))
             yield world, second, lambda: first.app.delivery._settle([never_ran], Drained())
         finally:
             second.group.end()
