@@ -24,7 +24,7 @@ from connectors.profile_model import (
     Profile,
     ReferenceProfile,
 )
-from mappings.model import UNKNOWN_STATE, Kind, System
+from mappings.model import TRAIT_KINDS, UNKNOWN_STATE, Kind, System
 from mappings.toml_places import Path as KeyPath
 from mappings.toml_places import Problem, did_you_mean, place_of, places, syntax_problem
 
@@ -119,7 +119,7 @@ class _Reader:
         wanted = [kind for kind in Kind if kind.system == system]
         self._known(tree, ("kinds",), frozenset(wanted) if system else frozenset(Kind))
         for kind in wanted:
-            if kind not in tree:
+            if kind not in tree and kind not in TRAIT_KINDS:
                 self._problem(("kinds",), f"[kinds.{kind}] is missing; syncd reads this kind")
         return {kind: self._kind(tree, kind) for kind in wanted if kind in tree}
 
@@ -132,12 +132,13 @@ class _Reader:
             self._problem((*path, "fields"), f"the column of {name!r} is missing; syncd needs this field")
         for name in sorted(ATTRIBUTES & fields.keys()):
             self._problem((*path, "fields", name), f"{name!r} is an attribute of every record, not a field")
-        states = self._states(tree, (*path, "states"))
+        described = kind in TRAIT_KINDS and "state" not in tree
+        states = {} if described else self._states(tree, (*path, "states"))
         return KindProfile(
             kind=kind,
             table=self._column(tree, (*path, "table"), dotted=False),
-            number=self._column(tree, (*path, "number"), dotted=False),
-            state=self._column(tree, (*path, "state"), dotted=False),
+            number="" if described else self._column(tree, (*path, "number"), dotted=False),
+            state="" if described else self._column(tree, (*path, "state"), dotted=False),
             fields=fields,
             states=states,
             state_values=self._state_values(tree, (*path, "state_values"), states),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
-from mappings.model import PARENT_FIELDS, Kind, System
+from mappings.model import PARENT_FIELDS, TRAIT_KINDS, Kind, System
 
 APIS = frozenset({"servicenow"})
 """What `api` in a profile may be; `registry` has a class for each."""
@@ -37,7 +37,8 @@ ATTRIBUTES = frozenset({"id", "number", "state", "state_label"})
 
 REQUIRED_FIELDS: Mapping[Kind, frozenset[str]] = MappingProxyType(
     {
-        kind: frozenset(parents) | ({"correlation_id"} if kind is Kind.WORK_ORDER else frozenset())
+        kind: frozenset({"order_line"} if kind in TRAIT_KINDS else parents)
+        | ({"correlation_id"} if kind is Kind.WORK_ORDER else frozenset())
         for kind, parents in PARENT_FIELDS.items()
     }
 )
@@ -47,6 +48,8 @@ REQUIRED_FIELDS: Mapping[Kind, frozenset[str]] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class KindProfile:
     """One kind of record. `fields` maps logical names to columns, which may be dot-walked ("location.name").
+
+    Rows that only describe another record have neither number nor state: "".
 
     `states` maps canonical states to the labels that mean them; `state_values` stored choices to canonical states,
     where a label cannot tell. `where` narrows the feed: column to the stored values that count.
@@ -69,7 +72,7 @@ class KindProfile:
 
     def columns(self) -> tuple[str, ...]:
         """Every column that the profile names for this kind, each once, sorted."""
-        return tuple(sorted({self.number, self.state, *self.fields.values(), *self.where}))
+        return tuple(sorted({self.number, self.state, *self.fields.values(), *self.where} - {""}))
 
 
 @dataclass(frozen=True, slots=True)

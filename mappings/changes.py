@@ -98,6 +98,9 @@ _DEFAULT_LIFECYCLES: Mapping[Kind, Lifecycle] = MappingProxyType(
             cancelled=frozenset({"canceled"}),
             closed=frozenset({"closed_complete", "closed_incomplete", "canceled"}),
         ),
+        Kind.CHARACTERISTIC: Lifecycle(),
+        Kind.LINE_CONTACT: Lifecycle(),
+        Kind.RELATED_ITEM: Lifecycle(),
         Kind.WORK_ORDER: Lifecycle(cancelled=frozenset({"canceled"}), closed=_WORK),
         Kind.WORK_TASK: Lifecycle(cancelled=frozenset({"canceled"}), closed=_WORK),
     }

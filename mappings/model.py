@@ -33,6 +33,9 @@ class Kind(StrEnum):
     ORDER_LINE = "order_line"
     DOMAIN_ORDER = "domain_order"
     ORDER_TASK = "order_task"
+    CHARACTERISTIC = "characteristic"
+    LINE_CONTACT = "line_contact"
+    RELATED_ITEM = "related_item"
     WORK_ORDER = "work_order"
     WORK_TASK = "work_task"
 
@@ -47,6 +50,14 @@ class Kind(StrEnum):
 SUBJECT_KINDS = (Kind.DOMAIN_ORDER, Kind.ORDER_TASK)
 """What is decided on. An order task is treated like a domain order throughout ("subject" means either)."""
 
+TRAIT_KINDS = (Kind.CHARACTERISTIC, Kind.LINE_CONTACT, Kind.RELATED_ITEM)
+"""Rows of their own that describe a line or a domain order, with a feed where the profile has their table. Facts show them as
+columns: "characteristic.<name>" where rows have a `name` and a `value`, else "line_contact.<field>"."""
+
+_OWNERS: Mapping[str, Kind] = MappingProxyType(
+    {"order_line": Kind.ORDER_LINE, "domain_order": Kind.DOMAIN_ORDER}
+)
+
 PARENT_FIELDS: Mapping[Kind, Mapping[str, Kind]] = MappingProxyType(
     {
         Kind.CUSTOMER_ORDER: MappingProxyType({}),
@@ -55,6 +66,9 @@ PARENT_FIELDS: Mapping[Kind, Mapping[str, Kind]] = MappingProxyType(
             {"order_line": Kind.ORDER_LINE, "order": Kind.CUSTOMER_ORDER, "parent": Kind.DOMAIN_ORDER}
         ),
         Kind.ORDER_TASK: MappingProxyType({"domain_order": Kind.DOMAIN_ORDER}),
+        Kind.CHARACTERISTIC: _OWNERS,
+        Kind.LINE_CONTACT: _OWNERS,
+        Kind.RELATED_ITEM: _OWNERS,
         Kind.WORK_ORDER: MappingProxyType({}),
         Kind.WORK_TASK: MappingProxyType({"work_order": Kind.WORK_ORDER}),
     }
@@ -184,13 +198,15 @@ class Facts:
     `elsewhere` are the linked work orders that other subjects are linked to as well: for each of those, it and the records
     that it stands with.
     `vanished` are the linked work orders that are gone from FSM, `waived` the slots (rule and number) of the plan that a
-    person decided to do without. `other_lines` are the further lines of the order.
+    person decided to do without. `other_lines` are the further lines of the order, `traits`
+    the rows that describe the domain order or its line.
     """
 
     subject: Record
     line: Record | None = None
     order: Record | None = None
     other_lines: tuple[Record, ...] = ()
+    traits: tuple[Record, ...] = ()
     parent: Record | None = None
     plan: Plan | None = None
     links: tuple[Link, ...] = ()
@@ -212,10 +228,24 @@ class Facts:
         order and the parent for an order task, so that one field map serves both. A record that is not there reads "".
         """
         head, dot, rest = column.partition(".")
+        if dot and head in TRAIT_KINDS:
+            return self._trait(head, rest)
         record = self._record(head) if dot else self.subject
         if record is None:
             return ""
         return record_value(record, rest if dot else column)
+
+    def _trait(self, kind: str, name: str) -> str:
+        """What rows say of a domain order, else of its line; several values of one name are joined."""
+        rows = [row for row in self.traits if row.kind == kind]
+        for own in (True, False):
+            here = [row for row in rows if bool(row.get("domain_order")) is own]
+            here = [row for row in here if row.get("name") in ("", name)]
+            values = [row.get("value" if row.get("name") else name) for row in here]
+            found = ", ".join(dict.fromkeys(value for value in values if value))
+            if found:
+                return found
+        return ""
 
     def _record(self, head: str) -> Record | None:
         if head == "domain_order" and self.subject.kind is Kind.DOMAIN_ORDER:

@@ -76,8 +76,10 @@ def unseen(facts: Facts) -> str:
 
 
 def as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
-    """The facts before these changes. A record seen for the first time was always so, as far as we know."""
+    """The facts before these changes. A record seen for the first time was always so, as far as we know;
+    a row that describes it was not there."""
     earlier = {change.record.id: change.before for change in changes if change.before is not None}
+    new = {change.record.id for change in changes if change.before is None}
 
     def was(record: Record | None) -> Record | None:
         return earlier.get(record.id, record) if record is not None else None
@@ -88,5 +90,6 @@ def as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
         line=was(facts.line),
         order=was(facts.order),
         other_lines=tuple(earlier.get(line.id, line) for line in facts.other_lines),
+        traits=tuple(earlier.get(row.id, row) for row in facts.traits if row.id not in new),
         parent=was(facts.parent),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
+from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Facts, Kind, Record
 from state import links, outbox, unresolved
 from state.snapshots import Snapshots
 from state.types import Baseline
@@ -27,6 +27,9 @@ def subjects_of(
     if kind is Kind.WORK_ORDER:
         return tuple(sorted(links.subjects_of(connection, id)))
     found: set[tuple[Kind, str]] = {(kind, id)}
+    if kind in TRAIT_KINDS:
+        row = snapshots.get(kind, id)
+        found = set(row.parents().values()) if row else set()
     newest = found
     while newest:
         newest = _below(snapshots, newest) - found
@@ -59,6 +62,7 @@ def facts_for(
         other_lines=tuple(one for one in snapshots.lines_of(order.id) if line is None or one.id != line.id)
         if order
         else (),
+        traits=snapshots.traits_of(line, _described(subject, parent)),
         parent=parent,
         plan=plan,
         links=tuple(one.link for one in linked),
@@ -71,6 +75,11 @@ def facts_for(
         waived=waived,
         unresolved=unresolved.of_subject(connection, id) if any(one.lacks for one in linked) else {},
     )
+
+
+def _described(subject: Record, parent: Record | None) -> Record | None:
+    """The domain order that rows may describe: an order task has those of its own."""
+    return subject if subject.kind is Kind.DOMAIN_ORDER else parent
 
 
 def _elsewhere(

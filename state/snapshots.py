@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
-from mappings.model import Kind, Record
+from mappings.model import TRAIT_KINDS, Kind, Record
 from state import schema
 
 CHUNK = 500
@@ -50,6 +50,19 @@ _ORDER_AND_LINES = (
         )
     )
     .order_by(_T.c.id)
+)
+_IS_TRAIT = _T.c.kind.in_([kind.value for kind in TRAIT_KINDS])
+_ANY_TRAIT = select(_T.c.id).where(_IS_TRAIT).limit(1)
+_TRAITS = (
+    select(*COLUMNS)
+    .where(
+        _IS_TRAIT,
+        or_(
+            _T.c.order_line == bindparam("line"),
+            _T.c.domain_order == bindparam("domain_order"),
+        ),
+    )
+    .order_by(_T.c.created_at, _T.c.id)
 )
 _IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
 _BELOW = {
@@ -89,6 +102,7 @@ class Snapshots:
         self._seen: dict[tuple[Kind, str], Record | None] = {}
         self._unwritten: dict[tuple[Kind, str], Record] = {}
         self._lines: dict[str, tuple[str, ...]] = {}
+        self._described: bool | None = None
 
     def get(self, kind: Kind, id: str) -> Record | None:
         if (kind, id) not in self._seen:
@@ -120,6 +134,8 @@ class Snapshots:
         if older and not by_id:
             return False
         self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = record
+        if record.kind in TRAIT_KINDS:
+            self._described = True
         if record.kind is Kind.ORDER_LINE:
             self._lines.clear()  # it may belong to another order now
         return True
@@ -131,6 +147,15 @@ class Snapshots:
             statement = schema.insert_or_replace(_T, self._connection.dialect.name)
             self._connection.execute(statement, rows)
             self._unwritten.clear()
+
+    def traits_of(self, line: Record | None, domain_order: Record | None) -> tuple[Record, ...]:
+        """The rows that describe a line or a domain order. Where none was ever seen it costs nothing. Reads what is flushed."""
+        if self._described is None:
+            self._described = self._connection.execute(_ANY_TRAIT).first() is not None
+        if not self._described:
+            return ()
+        ids = {"line": line.id if line else "", "domain_order": domain_order.id if domain_order else ""}
+        return tuple(to_record(row) for row in self._connection.execute(_TRAITS, ids))
 
     def lines_of(self, order: str) -> tuple[Record, ...]:
         """The lines of an order, read once for all domain orders of it, and with them the order. Reads what is flushed."""

@@ -17,7 +17,7 @@ from connectors.ports import FieldService
 from mappings.decisions import Policy
 from mappings.effects import Effect
 from mappings.model import Kind, Record, System
-from state.store import Claim
+from state.store import Claim, Store
 from syncd.logs import Log
 
 CORRELATION = "correlation_id"
@@ -111,3 +111,10 @@ class Creates:
     def _prove(self) -> None:
         if self.tactic is Tactic.UNPROVEN:
             self.tactic = Tactic.OWN_ID
+
+
+def tactic_of(creates: str, store: Store) -> Tactic:
+    """How creates are recognised, as far as the profile says it and the state remembers."""
+    if creates == Tactic.BY_CORRELATION:
+        return Tactic.BY_CORRELATION
+    return {True: Tactic.OWN_ID, False: Tactic.BY_CORRELATION, None: Tactic.UNPROVEN}[store.own_ids_kept()]

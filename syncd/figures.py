@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mappings.decisions import Policy
-from mappings.model import System
+from mappings.model import Kind, System
 from syncd.config import Config
+from syncd.config.columns import traits_of
 
 STEP_SPARE_S = 60.0
 """What a step of a lane may take beyond two whole exchanges: transactions, and waiting for those of others."""
@@ -44,6 +45,8 @@ class Figures:
     config_hash: str = ""
     creates: str = "own_id"
     """Of the profile of field service."""
+    traits: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
+    """Kinds of rows that describe a line or a domain order, where the profile reads them, with the fields that name these."""
     step_limit_s: float = 150.0
     """How long one step of a lane may take before it counts as hung: longer than any exchange and any transaction."""
     watch: Thresholds = field(default_factory=Thresholds)
@@ -105,6 +108,7 @@ def figures_of(config: Config) -> Figures:
         safety_floor=config.settings.safety.floor,
         config_hash=config.hash,
         creates=config.profiles[System.FIELD_SERVICE].creates,
+        traits=traits_of(config.profiles[System.ORDER_MANAGEMENT]),
         step_limit_s=2 * deadline + STEP_SPARE_S,
         watch=_thresholds(config),
     )

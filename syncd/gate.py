@@ -7,7 +7,7 @@ work orders are looked at again: the window between two systems without a common
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -69,7 +69,9 @@ class Gate:
         policy: Callable[[], Policy],
         now: Callable[[], datetime],
         log: Log,
+        feeds: Sequence[Kind] = FEEDS[System.ORDER_MANAGEMENT],
     ) -> None:
+        self._feeds = feeds
         self._om = om
         self._fsm = fsm
         self._store = store
@@ -218,7 +220,7 @@ class Gate:
 
     def _intake_current(self, request: Request, watermarks: Mapping[str, Watermark]) -> bool:
         """Every OM feed was read to its end after the request, so that tasks and children made before it are known."""
-        passed = [watermarks.get(kind.value) for kind in FEEDS[System.ORDER_MANAGEMENT]]
+        passed = [watermarks.get(kind.value) for kind in self._feeds]
         return all(
             mark is not None and mark.passed_until is not None and mark.passed_until > request.stamp
             for mark in passed

@@ -12,11 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
 from mappings.decisions import LinkSettings, claims
 from mappings.links import merged_into
-from mappings.model import SUBJECT_KINDS, Kind, Record, System
+from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Kind, Record, System
 from state.store import Store, Transaction
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -57,6 +58,11 @@ class Pass:
     stopped: bool = False
     """It would write for too many orders: nothing more is stored, the rest is only counted."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Rows that describe orders, read for the first time: they were so before anybody asked, and change nothing."""
+        return self.kind in TRAIT_KINDS and self.watermark_from is None
+
 
 class Intake:
     """Brings the feeds of both systems into the state."""
@@ -71,6 +77,7 @@ class Intake:
         page_size: Mapping[System, int],
         links: Callable[[], LinkSettings],
         safety: Safety | None = None,
+        traits: Mapping[Kind, tuple[str, ...]] = MappingProxyType({}),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._systems = systems
@@ -80,6 +87,7 @@ class Intake:
         self._log = log
         self._page_size = page_size
         self._links = links
+        self._traits = traits
         self._monotonic = monotonic
         # A record in quarantine without a body was readable: a rule failed on it, and only a change or a person helps.
         self._garbled = {(one.kind, one.id or one.body) for one in store.quarantined() if one.body}
@@ -89,6 +97,13 @@ class Intake:
         self.begun: dict[Kind, int] = {}
         self.ended: dict[Kind, int] = {}
         """How many passes of each feed have begun and come to their end, for who watches that they do."""
+
+    def feeds(self, system: System) -> tuple[Kind, ...]:
+        """The feeds of a system, rows that describe domain orders before these."""
+        own = tuple(kind for kind in self._traits if kind.system is system)
+        kinds = FEEDS[system]
+        where = kinds.index(Kind.DOMAIN_ORDER) if own else 0
+        return (*kinds[:where], *own, *kinds[where:])
 
     def run_pass(self, kind: Kind) -> Pass:
         """One whole pass of a feed. Raises the connectors' errors; what was committed before stays."""
@@ -124,7 +139,7 @@ class Intake:
         mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
         try:
             with deciding(self._store, current.spent, self._monotonic) as tx:
-                self.see(tx, page, above, sightings)
+                self.see(tx, page, above, sightings, quiet=current.is_quiet)
                 if mark is not None or over:
                     at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
                     passed = upper if over else None
@@ -144,12 +159,20 @@ class Intake:
             self._finish(current)
         return not over
 
-    def see(self, tx: Transaction, page: Page, above: Sequence[Record], sightings: Sightings) -> None:
+    def see(
+        self,
+        tx: Transaction,
+        page: Page,
+        above: Sequence[Record],
+        sightings: Sightings,
+        *,
+        quiet: bool = False,
+    ) -> None:
         """Everything that a page shows, inside the caller's transaction; no watermark moves."""
         _preload(tx, (*above, *page.records))
         # Not `by_id`: another poller may have stored a newer version since we read these.
         for record in (*above, *page.records):
-            self._observer.observe(tx, record, sightings)
+            self._observer.observe(tx, record, sightings, quiet=quiet)
         self._release(tx, page, sightings)
         for bad in page.unreadable:
             tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
@@ -238,12 +261,32 @@ class Intake:
             if garbled and tx.release_quarantine(record.kind, record.id):
                 sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
 
+    def _describing(self, records: Sequence[Record]) -> list[Record]:
+        """The rows that describe domain orders which nobody has seen before: a rule must not miss them."""
+        ids = [record.id for record in records if record.kind is Kind.DOMAIN_ORDER] if self._traits else []
+        new = set(ids) - self._store.known(Kind.DOMAIN_ORDER, ids)
+        mine = [record for record in records if record.kind is Kind.DOMAIN_ORDER and record.id in new]
+        owners = {
+            "domain_order": sorted(new),
+            "order_line": sorted({record.get("order_line") for record in mine} - {""}),
+        }
+        found: dict[str, Record] = {}
+        for kind, fields in self._traits.items():
+            for name in fields:
+                if owners[name]:
+                    rows = self._systems[kind.system].find_many(kind, name, owners[name])
+                    found |= {row.id: row for row in rows}
+        return list(found.values())
+
     def missing_above(self, records: Sequence[Record]) -> list[Record]:
-        """Records above these that the state does not know, read by id now, topmost first.
+        """Records above these that the state does not know, read by id now, topmost first; before them the rows that
+        describe domain orders which it does not know.
 
         A decision about a domain order needs its line and order, however old they are; a hand-made work order may
-        point at a domain order that no feed will bring any more.
+        point at a domain order that no feed will bring any more. A row that describes something unknown needs nothing: it is
+        found when that is seen.
         """
+        records = [record for record in records if record.kind not in TRAIT_KINDS]
         here = {(r.kind, r.id) for r in records}
         layers: list[Record] = []
         wanted = self._unknown(self._wanted(records), here)
@@ -256,7 +299,7 @@ class Intake:
                 here.update((kind, id) for id in ids)
             layers = found + layers
             wanted = self._unknown(self._wanted(found), here)
-        return layers
+        return [*self._describing((*layers, *records)), *layers]
 
     def _wanted(self, records: Sequence[Record]) -> dict[Kind, set[str]]:
         wanted: dict[Kind, set[str]] = defaultdict(set)

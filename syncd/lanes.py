@@ -35,7 +35,7 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
         turn.news = first
         try:
             _take_in(app, system, stopping, passes)
-            turn.whole = len(passes) == len(FEEDS[system]) and all(one.over for one in passes)
+            turn.whole = len(passes) == len(app.intake.feeds(system)) and all(one.over for one in passes)
             for one in System:
                 app.health.worked(one, lane)
         except RemoteError as failed:
@@ -52,7 +52,7 @@ def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bo
 def _take_in(app: App, system: System, stopping: Callable[[], bool], passes: list[Pass]) -> None:
     app.identities.recognise(system)
     app.catch_up.ask_time(system)
-    for kind in FEEDS[system]:
+    for kind in app.intake.feeds(system):
         if app.turns.take(f"feed:{kind}"):
             passes.append(app.intake.begin(kind))
             _run_pass(app, passes[-1], stopping)

@@ -15,8 +15,8 @@ from mappings.changes import What
 from mappings.effects import Decision, Effect
 from mappings.links import merged_into, taken_away
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record
-from mappings.requests import Request, RequestStatus, asks
 from state.store import LedgerEntry, Transaction
+from syncd.closure_requests import keep_request
 from syncd.guard import park_if_violated
 from syncd.logs import Log
 
@@ -53,8 +53,16 @@ class Observer:
         self.newest: dict[Kind, Record] = {}
         """Of each kind the record with the newest stamp, whatever way it came: a feed that is past it must have shown it."""
 
-    def observe(self, tx: Transaction, record: Record, sightings: Sightings, *, by_id: bool = False) -> None:
-        """Stores `record` and applies what its change decides. Equal or older content decides nothing."""
+    def observe(
+        self,
+        tx: Transaction,
+        record: Record,
+        sightings: Sightings,
+        *,
+        by_id: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        """Stores `record` and applies what its change decides. Equal or older content decides nothing, nor does `quiet`."""
         before = tx.snapshot(record.kind, record.id)
         if before is not None and changes.same(before, record):
             if record.kind is Kind.WORK_ORDER:
@@ -71,8 +79,9 @@ class Observer:
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
         if record.kind is Kind.WORK_ORDER:
             self._link(tx, record, sightings, before)
-        _keep_request(tx, before, record, self._policy())
-        self._decide(tx, before, record, sightings)
+        keep_request(tx, before, record, self._policy())
+        if not quiet:
+            self._decide(tx, before, record, sightings)
 
     def reread(self, tx: Transaction, record: Record, sightings: Sightings) -> None:
         """As `observe`, for a record that a person lets out of quarantine: decided about even when nothing changed.
@@ -340,37 +349,6 @@ def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:
         if found is not None:
             return found
     return None
-
-
-def _keep_request(tx: Transaction, before: Record | None, record: Record, policy: decisions.Policy) -> None:
-    """Opens or ends the request for closure that a sighting of a domain order shows.
-
-    A marker that stands on after its request was answered asks nothing new, unless the domain order was opened again.
-    """
-    marker = policy.closure_marker
-    if marker is None or record.kind is not Kind.DOMAIN_ORDER:
-        return
-    request = tx.request_of(record.id)
-    is_open = request is not None and request.status is not RequestStatus.OVER
-    answered = request is not None and request.status in (RequestStatus.RELEASING, RequestStatus.RELEASED)
-    if record.state in policy.lifecycles[record.kind].ended:
-        if is_open and not answered:  # an answered one is looked at once more by the gate
-            tx.end_request(record.id, f"the domain order is {record.state_label or record.state}")
-    elif not asks(record, marker):
-        if is_open and not answered:
-            tx.end_request(record.id, _gone(request, policy))
-    elif not is_open and (request is None or _asks_anew(before, marker, policy)):
-        tx.open_request(record.kind, record.id, record.updated_at)
-
-
-def _asks_anew(before: Record | None, marker: tuple[str, str], policy: decisions.Policy) -> bool:
-    return before is None or not asks(before, marker) or before.state in policy.lifecycles[before.kind].ended
-
-
-def _gone(request: Request | None, policy: decisions.Policy) -> str:
-    """Why a request ends whose marker is gone."""
-    held = request is not None and request.status is RequestStatus.HELD
-    return "held, and so taken away" if held and policy.closure.on_hold == "clear" else "withdrawn"
 
 
 def _seen(before: Record | None, record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:

@@ -51,6 +51,7 @@ class _Read:
     pages: list[tuple[Page, list[Record]]] = field(default_factory=list)
     paused: bool = False
     whole: bool = True
+    quiet: bool = False
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Rehearsal:
 
     def run(self) -> Planned:
         """Raises the connectors' errors where a system cannot be read."""
-        feeds = [self._read(kind) for kinds in FEEDS.values() for kind in kinds]
+        feeds = [self._read(kind) for system in FEEDS for kind in self._intake.feeds(system)]
         heard = [self._listen(system) for system in self._journals.wanted()]
         planned = Planned()
         waiting = self._decided(feeds, heard, self._looks(), planned)
@@ -124,7 +125,7 @@ class Rehearsal:
 
     def _read(self, kind: Kind) -> _Read:
         current = self._intake.begin(kind)
-        read = _Read(kind, paused=current.leave.paused)
+        read = _Read(kind, paused=current.leave.paused, quiet=current.is_quiet)
         while not read.paused:
             page = self._systems[kind.system].changes_since(
                 kind, current.position, self._page_size[kind.system]
@@ -208,7 +209,7 @@ class Rehearsal:
             sightings, tally = Sightings(), Tally()
             rows = sum(len(page.records) for page, _ in read.pages)
             for page, above in read.pages if read.kind not in stopped else ():
-                self._intake.see(tx, page, above, sightings)
+                self._intake.see(tx, page, above, sightings, quiet=read.quiet)
             tally.add(tx, sightings.intended)
             if self._safety.exceeds(tx, tally, self._safety.leave(read.kind.value)):
                 return read.kind, tally.counts()

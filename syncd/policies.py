@@ -33,13 +33,13 @@ def policy_of(config: Config) -> Policy:
         status_note_fields=config.notes.work_order_fields,
         task_note_fields=config.notes.task_fields,
         note_labels=config.notes.labels,
-        details_fields=_details_of(config),
+        details_fields=_traits_of(config),
         details_limit=config.settings.details.limit,
         not_mirrored=frozenset(_own_users(config)).union(config.notes.ignore_authors),
     )
 
 
-def _details_of(config: Config) -> dict[Kind, str]:
+def _traits_of(config: Config) -> dict[Kind, str]:
     section = config.settings.details
     named = {Kind.DOMAIN_ORDER: section.field, Kind.ORDER_TASK: section.task_field}
     return {kind: field for kind, field in named.items() if field}

@@ -17,7 +17,7 @@ from mappings.closure import is_closed
 from mappings.decisions import Policy, prescribed
 from mappings.effects import Effect
 from mappings.links import claims
-from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
+from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Facts, Kind, Record
 from mappings.requests import asks
 
 
@@ -117,6 +117,7 @@ class Recheck:
         by_kind = {record.kind: record for record in above}
         facts = Facts(
             subject,
+            traits=self._traits(by_kind.get(Kind.ORDER_LINE), subject),
             line=by_kind.get(Kind.ORDER_LINE),
             order=by_kind.get(Kind.CUSTOMER_ORDER),
             parent=self._parent(subject, by_kind),
@@ -124,6 +125,17 @@ class Recheck:
         if effect.unmatched in prescribed(facts, self._policy()):
             return Verdict(Next.GIVE_UP, "its rule matches again")
         return SEND
+
+    def _traits(self, line: Record | None, subject: Record) -> tuple[Record, ...]:
+        """The rows that describe a subject or its line, as far as any table asks about them."""
+        asked = {column.partition(".")[0] for table in self._policy().tables for column in table.columns}
+        found: list[Record] = []
+        for kind in (kind for kind in TRAIT_KINDS if kind in asked):
+            found += self._om.find(kind, "order_line", line.id) if line is not None else ()
+            if kind is Kind.CHARACTERISTIC:
+                owner = subject.id if subject.kind is Kind.DOMAIN_ORDER else subject.get("domain_order")
+                found += self._om.find(kind, "domain_order", owner)
+        return tuple(found)
 
     def _parent(self, subject: Record, above: Mapping[Kind, Record]) -> Record | None:
         if subject.kind is Kind.ORDER_TASK:

@@ -22,7 +22,7 @@ from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config
 from syncd.connecting import connect
-from syncd.creates import Tactic
+from syncd.creates import tactic_of
 from syncd.cycles import Cycles
 from syncd.delivery import Delivery, Wait, wait_for_workers
 from syncd.dispatch import Dispatch
@@ -229,12 +229,14 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         links=lambda: policy().links,
         safety=safety,
         monotonic=monotonic,
+        traits=at_start.traits,
     )
     journals = Journals(
         systems, store, observer, policy, log, page_size=PageSizes(figures), baseline=baseline
     )
     identities = Identities(store, systems, named or store.identities(), log)
-    dispatch = Dispatch(om, fsm, policy, health, log, tactic=_tactic(at_start, store))
+    om_feeds = intake.feeds(System.ORDER_MANAGEMENT)
+    dispatch = Dispatch(om, fsm, policy, health, log, tactic=tactic_of(at_start.creates, store))
     return App(
         log=log,
         store=store,
@@ -262,7 +264,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             budgets=budgets,
         ),
         journals=journals,
-        gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log),
+        gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log, feeds=om_feeds),
         turns=Turns(
             store,
             owner,
@@ -313,13 +315,6 @@ def identities_of(config: Config) -> dict[System, Identity]:
     return {
         system: Identity(system, config.system(system).id, config.system(system).url) for system in System
     }
-
-
-def _tactic(figures: Figures, store: Store) -> Tactic:
-    """How creates are recognised, as far as the profile says it and the state remembers."""
-    if figures.creates == Tactic.BY_CORRELATION:
-        return Tactic.BY_CORRELATION
-    return {True: Tactic.OWN_ID, False: Tactic.BY_CORRELATION, None: Tactic.UNPROVEN}[store.own_ids_kept()]
 
 
 def initialise(config: Config, from_: datetime | None, history: timedelta | None) -> Baseline:

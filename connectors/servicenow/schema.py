@@ -40,9 +40,14 @@ def read_schema(api: TableApi, retries: Retries, profile: Profile) -> Schema:
     if problems:
         hint = "; a table or column that exists may be hidden from our user by access rules"
         raise Misconfigured(f"profile {profile.name}: {', '.join(problems)}{hint}", system=api.system)
-    books = {kind: _book(api, retries, spec, chains[spec.table]) for kind, spec in profile.kinds.items()}
+    books = {
+        kind: _book(api, retries, spec, chains[spec.table]) if spec.state else StateBook({}, {}, {})
+        for kind, spec in profile.kinds.items()
+    }
     empty = [
-        f"{spec.table}.{spec.state}" for kind, spec in profile.kinds.items() if not books[kind].canonical
+        f"{spec.table}.{spec.state}"
+        for kind, spec in profile.kinds.items()
+        if spec.state and not books[kind].canonical
     ]
     if empty:
         message = (
@@ -61,7 +66,7 @@ def _wanted_columns(profile: Profile) -> dict[str, set[str]]:
     """Table -> the columns that we use; of a dot-walked column its first step, which is what the table has."""
     wanted: dict[str, set[str]] = {}
     for spec in profile.kinds.values():
-        columns = wanted.setdefault(spec.table, {profile.note_field})
+        columns = wanted.setdefault(spec.table, {profile.note_field} if spec.state else set())
         columns |= {column.partition(".")[0] for column in spec.columns()}
     for reference in profile.references.values():
         wanted.setdefault(reference.table, set()).update(reference.match.values())

@@ -73,15 +73,15 @@ def columns_of(spec: KindProfile) -> tuple[str, ...]:
 
 def decode_record(row: Mapping[str, Any], spec: KindProfile, book: StateBook) -> Record:
     """The record that a row holds. Raises `FieldError` naming the first value that cannot be read."""
-    stored = text_of(row, spec.state, "state")
+    stored = text_of(row, spec.state, "state") if spec.state else ""
     return Record(
         kind=spec.kind,
         id=id_of(row),
-        number=text_of(row, spec.number, "number"),
+        number=text_of(row, spec.number, "number") if spec.number else "",
         version=_integer(text_of(row, VERSION, "version"), "version"),
         created_at=parse_instant(text_of(row, CREATED, "created_at"), "created_at"),
         updated_at=parse_instant(text_of(row, UPDATED, "updated_at"), "updated_at"),
-        state=book.canonical.get(stored, UNKNOWN_STATE),
+        state=book.canonical.get(stored, UNKNOWN_STATE) if spec.state else "",
         state_label=book.labels.get(stored, stored),
         fields={name: text_of(row, column, name) for name, column in spec.fields.items()},
     )

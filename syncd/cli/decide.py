@@ -56,7 +56,7 @@ def command(config_path: Path, pairs: tuple[str, ...], kind: str, as_json: bool)
 def _facts(pairs: tuple[str, ...], config: Config, kind: object) -> Mapping[str, str]:
     from mappings.model import Kind, System
     from mappings.toml_places import did_you_mean
-    from syncd.config.named import known_columns
+    from syncd.config.columns import known_columns
 
     known = known_columns(config.profiles[System.ORDER_MANAGEMENT], Kind(str(kind)))
     facts = {}

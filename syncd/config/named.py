@@ -20,6 +20,7 @@ from mappings.model import SUBJECT_KINDS, Kind, System
 from mappings.table_file import parse_table
 from mappings.table_proof import clashes
 from mappings.toml_places import Problem, did_you_mean, syntax_problem
+from syncd.config.columns import Columns, known_columns
 from syncd.config.explain import Finding
 from syncd.config.sections import DEFAULT_FIELDS, SAMPLE_TABLES
 
@@ -56,18 +57,6 @@ def look_up(tree: Tree, base: Path) -> Named:
     named.findings += _mirror_findings(tree, named.profiles)
     named.findings += _noted_findings(tree, named.profiles)
     return named
-
-
-def known_columns(profile: Profile, kind: Kind) -> frozenset[str]:
-    """The columns that facts about a subject of this kind have."""
-    above = {
-        "order.": Kind.CUSTOMER_ORDER,
-        "line.": Kind.ORDER_LINE,
-        "domain_order.": Kind.DOMAIN_ORDER,
-        "parent.": Kind.DOMAIN_ORDER,
-    }
-    prefixed = {prefix + name for prefix, upper in above.items() for name in profile.logical_fields(upper)}
-    return profile.logical_fields(kind) | prefixed
 
 
 def packaged_tables() -> tuple[str, ...]:
@@ -172,7 +161,7 @@ def writable_fields(profile: Profile) -> frozenset[str]:
 
 def _field_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
     om, fsm = profiles.get(System.ORDER_MANAGEMENT), profiles.get(System.FIELD_SERVICE)
-    columns = frozenset().union(*(known_columns(om, kind) for kind in SUBJECT_KINDS)) if om else None
+    columns = Columns.union_of([known_columns(om, kind) for kind in SUBJECT_KINDS]) if om else None
     for target, source in _section(tree, "work_order_fields", DEFAULT_FIELDS).items():
         path = ("work_order_fields", target)
         if fsm is not None:

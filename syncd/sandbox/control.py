@@ -14,6 +14,7 @@ cannot reach it by accident.
     POST   /sandbox/orders/ID/decompose-further  {specification?, line?}     a domain order that appears late
     POST   /sandbox/orders/ID/reinstate          cancelled, and approved again at a higher version; for a domain order too
     POST   /sandbox/domain-orders/ID/cancel|hold|resume|close|request-closure|reinstate     domain orders and order tasks
+    POST   /sandbox/records/TABLE                {values: {...}, user?, system?}     a new record
     POST   /sandbox/records/TABLE/ID             {values: {...}, user?, system?}     an edit, with the rules watching
     DELETE /sandbox/records/TABLE/ID             {user?, system?}
     POST   /sandbox/ponr/TABLE/ID                {value: true}
@@ -88,6 +89,12 @@ def _help(_: World, __: tuple[str, ...], ___: Body) -> object:
             line.strip() for line in (__doc__ or "").splitlines() if "/sandbox" in line and line[:4] == "    "
         ]
     }
+
+
+def _insert(world: World, ids: tuple[str, ...], body: Body) -> object:
+    instance = instance_for(world, ids[0], body)
+    values = {name: str(value) for name, value in body.mapping("values").items()}
+    return {"sys_id": instance.insert(ids[0], values, body.text("user", SYSTEM_USER)).id}
 
 
 def _edit(world: World, ids: tuple[str, ...], body: Body) -> object:
@@ -216,6 +223,7 @@ def _expire(world: World, _: tuple[str, ...], __: Body) -> object:
 
 _TABLE = {
     ("GET", ""): _help,
+    ("POST", r"/records/(\w+)"): _insert,
     ("POST", r"/records/(\w+)/(\w+)"): _edit,
     ("DELETE", r"/records/(\w+)/(\w+)"): _remove,
     ("POST", r"/ponr/(\w+)/(\w+)"): _ponr,

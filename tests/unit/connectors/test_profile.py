@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import resources
 
 import pytest
 
 from connectors.profile import load_profile, packaged_profiles, parse_profile
 from connectors.profile_model import APIS
-from mappings.model import PARENT_FIELDS, Kind, System
+from mappings.model import PARENT_FIELDS, TRAIT_KINDS, Kind, System
 
 SMALL = """\
 api = "servicenow"
@@ -62,7 +63,8 @@ def test_a_packaged_profile_is_sound_and_complete(name):
     assert problems == ()
     assert profile is not None
     assert profile.api in APIS
-    assert set(profile.kinds) == {kind for kind in Kind if kind.system is profile.system}
+    wanted = {kind for kind in Kind if kind.system is profile.system and kind not in TRAIT_KINDS}
+    assert set(profile.kinds) == wanted
     for kind in profile.kinds:
         assert profile.logical_fields(kind) >= {*PARENT_FIELDS[kind], "id", "number", "state"}
 
@@ -201,3 +203,20 @@ def test_ids_of_our_own_are_the_rule_and_a_third_way_is_a_problem():
     assert [str(problem) for problem in problems] == [
         "p.toml:1:1: 'own-id' must be one of own_id, correlation; did you mean \"own_id\"?"
     ]
+
+
+def test_rows_that_describe_a_line_are_read_where_the_profile_names_their_table():
+    """The packaged profile has them ready, as comments."""
+    text = (resources.files("connectors") / "profiles" / "servicenow-om.toml").read_text(encoding="utf-8")
+    head, _, rest = text.partition("#[kinds.characteristic]")
+    rest, _, tail = rest.partition("# --- what other records")
+    described = "[kinds.characteristic]" + rest.replace("\n#", "\n")
+    profile, problems = parse_profile(f"{head}{described}\n# --- {tail}", file="p.toml", name="p")
+    assert problems == ()
+    assert set(profile.kinds) >= set(TRAIT_KINDS)
+    spec = profile.kinds[Kind.CHARACTERISTIC]
+    assert (spec.number, spec.state, spec.columns()) == (
+        "",
+        "",
+        ("characteristic_option_value", "characteristics", "domain_order", "order_line_item"),
+    )

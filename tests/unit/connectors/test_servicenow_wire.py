@@ -171,3 +171,16 @@ def test_only_32_small_hexadecimal_digits_are_an_id(text):
 def test_an_instant_is_written_in_utc():
     noon = datetime(2026, 6, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
     assert wire.format_instant(noon) == "2026-06-01 10:00:00"
+
+
+def test_a_row_that_only_describes_another_has_neither_number_nor_state():
+    fields = {
+        "order_line": "order_line_item",
+        "name": "characteristics",
+        "value": "characteristic_option_value",
+    }
+    spec = KindProfile(Kind.CHARACTERISTIC, "t", "", "", fields, {}, {}, {})
+    values = {"order_line_item": ID, "characteristics": "speed", "characteristic_option_value": "100"}
+    record = wire.decode_record(row(**values), spec, StateBook({}, {}, {}))
+    assert (record.number, record.state, record.state_label) == ("", "", "")
+    assert dict(record.fields) == {"order_line": ID, "name": "speed", "value": "100"}

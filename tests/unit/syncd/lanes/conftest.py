@@ -133,7 +133,7 @@ class FakeSystem:
     def fail(self, method: str, error: RemoteError, *, committed: bool = False, times: int = 1) -> None:
         self.faults.setdefault(method, []).extend([(error, committed)] * times)
 
-    def put(self, kind: Kind, name: str, state: str, **fields: str) -> Record:
+    def put(self, kind: Kind, name: str, state: str, /, **fields: str) -> Record:
         """A user creates or edits a record, now."""
         id = id_of(name)
         stamp = self.time.now.replace(microsecond=0)
@@ -428,6 +428,7 @@ class World:
         self.lives = 0
         self.share, self.floor = 0.2, 50
         self.cancel_duplicates = False
+        self.traits: dict[Kind, tuple[str, ...]] = {}
         self.store: Store
         self.start()
 
@@ -453,6 +454,7 @@ class World:
             page_size={System.ORDER_MANAGEMENT: 3, System.FIELD_SERVICE: 3},
             links=lambda: self.policy.links,
             safety=self.safety,
+            traits=self.traits,
         )
         self.sweep = Sweep(
             self.systems,
@@ -496,7 +498,7 @@ class World:
         lasts = self.catch_up.lasts()
         for system in ORDER if lasts else FEEDS:
             self.catch_up.ask_time(system)
-            self.take_in(*FEEDS[system])
+            self.take_in(*self.intake.feeds(system))
         if self.catch_up.knows_records():
             self.hear()
         self.catch_up.finish()
