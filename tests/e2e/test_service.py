@@ -3,9 +3,12 @@ what hangs. Real processes throughout."""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -213,3 +216,24 @@ def test_health_and_metrics_of_a_daemon(make_site: Any, tmp_path: Path) -> None:
     )
     assert 'syncd_request_seconds_count{code="200",system="order_management"}' in asked("/metrics")
     assert "syncd_state_up 1.0" in asked("/metrics")
+
+
+def syncd(*words: str, path: str = "/nowhere") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "syncd", *words]
+    environ = {**os.environ, "PATH": path}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_files_are_listed_and_written(tmp_path: Path) -> None:
+    listed = [line.split()[0] for line in syncd("files", "list").stdout.splitlines()]
+    done = syncd("files", "write", str(tmp_path))
+    assert (done.returncode, done.stdout.count("wrote")) == (0, len(listed))
+    assert f"{Path(sys.executable).parent}/syncd run" in (tmp_path / "syncd.service").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_ctl_without_systemd_says_so() -> None:
+    done = syncd("ctl", "status")
+    assert done.returncode == 1
+    assert "ctl works where systemd runs the service" in done.stderr

@@ -1,11 +1,16 @@
-"""A stop ends the daemon in order and in time, whenever it comes; each case is a process of its own."""
+"""A stop ends the daemon in order and in time, whenever it comes, and a lane that hangs is not pinged for; each case is a process
+of its own."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -20,6 +25,7 @@ from syncd.cycles import Cycles
 from syncd.delivery import Drained
 from syncd.figures import Figures
 from syncd.intake import Pass
+from syncd.notify import Notify
 from syncd.pulse import Pulse
 from state.store import Backlog
 
@@ -65,8 +71,9 @@ def history():
     yield SimpleNamespace(last_sweep=lambda: None, baseline=lambda: None, stops=tuple)
 
 store = SimpleNamespace(history=history, backlog=lambda: Backlog(0, 0, 0, 0, 0.0))
+pulse = Pulse(lambda: 1.0)
 app = SimpleNamespace(
-    store=store, pulse=Pulse(), cycles=Cycles(logs.get(), store, Pulse()),
+    store=store, pulse=pulse, cycles=Cycles(logs.get(), store, pulse),
     log=logs.get(), recover=lambda: 0, vitals=SimpleNamespace(keep=lambda: None),
     figures=lambda: Figures(page_size={}, poll_interval_s={system: 0.05 for system in System}, workers=1, lease_s=60,
                             drain_timeout_s=0.5, longest_pause_s=60, sweep_every_s=3600),
@@ -82,7 +89,7 @@ app = SimpleNamespace(
         ask_time=lambda system: None, looked=lambda system: None, finish=lambda: True,
     ),
 )
-sys.exit(Daemon(app).run())
+sys.exit(Daemon(app, notify=Notify.from_environment(os.environ, os.getpid())).run())
 """
 
 
@@ -145,3 +152,41 @@ def test_a_stop_during_the_start_ends_with_zero(tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("case", "lanes"),
+    [
+        pytest.param("feed hangs", ["intake field_service", "intake order_management"], id="intake"),
+        pytest.param("delivery hangs", ["delivery"], id="delivery"),
+    ],
+)
+def test_a_lane_that_hangs_is_told_once_and_not_pinged_for(tmp_path, case, lanes):
+    """The service manager will end the process; until it does the other lanes go on."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(0.1)
+    environ = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
+    command = [sys.executable, "-c", LIFE, case]
+    with (
+        manager,
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log) as life,
+    ):
+        try:
+            assert life.stdout.readline() == b"ready\n"
+            assert pings(manager, 3), "before, all was well"
+            assert not pings(manager, 1.5)
+        finally:
+            life.kill()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert sorted(line["lane"] for line in lines if line["event"] == "lane.hung") == lanes
+
+
+def pings(manager, seconds):
+    """How many the manager hears in that time."""
+    end, heard = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        with suppress(TimeoutError):
+            heard += b"WATCHDOG=1" in manager.recv(4096)
+    return heard
