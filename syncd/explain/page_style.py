@@ -5,13 +5,13 @@ CSS = """
   color-scheme: light dark;
   --back: #f6f7f9; --card: #ffffff; --text: #1b1f24; --soft: #57606a; --line: #d5dae1; --code: #eef1f4;
   --seen: #2f6fbf; --decided: #7a4fbf; --sent: #0b7285; --good: #2b7a3d; --warn: #9a6100; --bad: #b42318; --person: #5b4a3a;
-  --on: #ffffff;
+  --on: #ffffff; --shade: #b9c0c9;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --back: #12161b; --card: #1b2129; --text: #e4e8ed; --soft: #9aa7b4; --line: #343d48; --code: #262e38;
     --seen: #79b0f2; --decided: #bd9cf2; --sent: #5cc5d6; --good: #74c98a; --warn: #e8b155; --bad: #f28b82; --person: #d3b899;
-    --on: #12161b;
+    --on: #12161b; --shade: #05070a;
   }
 }
 * { box-sizing: border-box; }
@@ -36,7 +36,16 @@ article + article { margin-top: 3rem; border-top: 2px solid var(--line); padding
 }
 .card ul { margin: 0; padding-left: 1.1rem; }
 .plain { list-style: none; padding-left: 0 !important; }
-.drawing { overflow-x: auto; padding: 0.4rem 0; }
+.drawing {
+  overflow-x: auto; padding: 0.4rem 0;
+  /* a shade at an edge behind which the drawing goes on */
+  background:
+    linear-gradient(90deg, var(--card) 40%, transparent) left / 3rem 100% no-repeat local,
+    linear-gradient(270deg, var(--card) 40%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(90deg, var(--shade), transparent) left / 0.9rem 100% no-repeat scroll,
+    linear-gradient(270deg, var(--shade), transparent) right / 0.9rem 100% no-repeat scroll,
+    var(--card);
+}
 .legend { color: var(--soft); font-size: 0.85rem; margin: 0 0 0.6rem; } .legend svg { display: inline; vertical-align: -1px; }
 .legend span { margin-right: 1rem; white-space: nowrap; }
 svg { display: block; font: 11px system-ui, "Segoe UI", Roboto, sans-serif; }
