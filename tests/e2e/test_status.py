@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -83,3 +85,18 @@ def test_watching_writes_a_line_each_time_and_ends_well(playground: Playground, 
         watching.send_signal(signal.SIGINT)
         assert watching.wait(20) == 0
     assert all("  lag " in line and "  waiting 0  " in line for line in lines)
+
+
+def test_watching_on_a_terminal_draws_the_page_anew(playground: Playground, sandbox: Sandbox) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "syncd", "status", "--watch", "--every", "200ms"]
+    with subprocess.Popen([*command, "-c", str(playground.config)], stdout=theirs) as watching:
+        os.close(theirs)
+        drawn = b""
+        while drawn.count(b"syncd status at") < 2:
+            drawn += os.read(ours, 65_536)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(20) == 0
+    os.close(ours)
+    assert b"\x1b[?1049h" in drawn  # a screen of its own, so that the shell's is back afterwards
+    assert b"waits for" in drawn
