@@ -6,10 +6,11 @@ along as a header, and writes down what came back. Per thread; what is sent outs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import groupby
 
 HEADER = "X-Request-ID"
 
@@ -39,6 +40,15 @@ class Exchanges:
     def note(self, method: str, status: int | None, seconds: float) -> None:
         """What came of it."""
         self.sent.append(Exchange(method, status, round(seconds * 1000)))
+
+
+def folded(sent: Iterable[Exchange]) -> list[list[object]]:
+    """As short as a ledger keeps them: method, answer, milliseconds, and how many in a row that were answered alike."""
+    kept: list[list[object]] = []
+    for (method, status), alike in groupby(sent, lambda one: (one.method, one.status)):
+        times = [one.ms for one in alike]
+        kept.append([method, status, sum(times), *([len(times)] if len(times) > 1 else [])])
+    return kept
 
 
 _CURRENT: ContextVar[Exchanges | None] = ContextVar("exchanges", default=None)

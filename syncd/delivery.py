@@ -13,7 +13,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from connectors.exchanges import recorded
+from connectors.exchanges import folded, recorded
 from mappings import decisions
 from mappings.budget import Purpose
 from mappings.duplicates import duplicates
@@ -375,7 +375,7 @@ def _kept(one: Performed) -> Outcome:
 def _entry(one: Performed, took_ms: int) -> LedgerEntry:
     """One line of history for one attempt. The requests are kept as short as they can be: there are many of them."""
     effect = one.claim.effect
-    requests = {"requests": [[e.method, e.status, e.ms] for e in one.exchanges]} if one.exchanges else {}
+    requests = {"requests": folded(one.exchanges)} if one.exchanges else {}
     return LedgerEntry(
         event=type(one.outcome).__name__.lower(),
         subject=effect.subject,

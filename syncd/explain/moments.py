@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from typing import Any
 
 from mappings.changes import What
 from mappings.keys import request_name
@@ -141,16 +139,12 @@ def _requests(entry: LedgerEntry) -> Iterator[str]:
     listed, attempt = entry.data.get("requests"), entry.data.get("attempt")
     name = request_name(entry.effect_key, attempt if isinstance(attempt, int) else 0)
     number = 0
-    for (method, status), alike in groupby(listed if isinstance(listed, list) else (), _kind_of_request):
-        times = [ms for _, _, ms in alike]
-        first, number = number + 1, number + len(times)
-        ids = f"request {name}.{number}" if first == number else f"requests {name}.{first} to {number}"
-        count = f"{len(times)} x " if len(times) > 1 else ""
-        yield f"{count}{method} -> {status or 'no answer'} in {sum(times)} ms ({ids})"
-
-
-def _kind_of_request(one: Sequence[Any]) -> tuple[str, int | None]:
-    return one[0], one[1]
+    for method, status, ms, *more in listed if isinstance(listed, list) else ():
+        times = more[0] if more else 1
+        first, number = number + 1, number + times
+        ids = f"request {name}.{number}" if times == 1 else f"requests {name}.{first} to {number}"
+        count = f"{times} x " if times > 1 else ""
+        yield f"{count}{method} -> {status or 'no answer'} in {ms} ms ({ids})"
 
 
 def _sent_at(entry: LedgerEntry, names: Names) -> datetime:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from connectors.errors import Doubtful, Misconfigured, Unreachable, Unsafe
-from connectors.exchanges import recorded
+from connectors.exchanges import Exchange, folded, recorded
 from connectors.http import Limits, RequestSeen, Transport, is_loopback
 from connectors.strict_json import BadJson
 
@@ -349,6 +349,15 @@ class TestRequestIds:
         ids = [b"x-request-id: syncd-1a2b.3.1", b"x-request-id: syncd-1a2b.3.2"]
         assert all(id in request.lower() for id, request in zip(ids, server.received, strict=True))
         assert [(one.method, one.status) for one in exchanges.sent] == [("GET", 200), ("GET", 200)]
+
+    def test_those_that_were_answered_alike_in_a_row_are_kept_as_one(self):
+        sent = [
+            Exchange("GET", 200, 3),
+            Exchange("GET", 200, 4),
+            Exchange("POST", None, 9),
+            Exchange("GET", 200, 1),
+        ]
+        assert folded(sent) == [["GET", 200, 7, 2], ["POST", None, 9], ["GET", 200, 1]]
 
     def test_a_request_without_an_answer_is_written_down_too(self):
         with (

@@ -45,7 +45,7 @@ class TestRequests:
 
     def test_those_that_were_answered_alike_are_one_line(self):
         name = request_name("create:do1:fiber:1:1", 2)
-        assert self.details([["GET", 200, 3], ["GET", 200, 4], ["POST", None, 800]]) == (
+        assert self.details([["GET", 200, 7, 2], ["POST", None, 800]]) == (
             f"2 x GET -> 200 in 7 ms (requests {name}.1 to 2)",
             f"POST -> no answer in 800 ms (request {name}.3)",
         )
