@@ -42,6 +42,8 @@ class Traffic:
 class _Work:
     lane: str
     seen_at: float
+    around: _Work | None = None
+    """What this is a part of: a sign of life here is one there."""
 
 
 _WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
@@ -69,7 +71,7 @@ class Pulse:
     @contextmanager
     def busy(self, lane: str) -> Iterator[None]:
         """While the block runs this thread works for `lane`, and is expected to show signs of life."""
-        work = _Work(lane, self._monotonic())
+        work = _Work(lane, self._monotonic(), _WORK.get())
         with self._lock:
             self._busy[id(work)] = work
         token = _WORK.set(work)
@@ -82,9 +84,9 @@ class Pulse:
 
     def beat(self) -> None:
         """This thread has come a step further."""
-        work = _WORK.get()
-        if work is not None:
-            work.seen_at = self._monotonic()
+        now, work = self._monotonic(), _WORK.get()
+        while work is not None:
+            work.seen_at, work = now, work.around
 
     def seen(self, request: RequestSeen) -> None:
         """A request of this thread has ended, well or not."""

@@ -56,6 +56,15 @@ def test_signs_of_life(pulse, time, sign):
         assert pulse.hung() == {}
 
 
+def test_a_step_inside_another_is_a_sign_of_both(pulse, time):
+    """A drain under load goes on for hours; what it does inside shows that it is alive."""
+    with pulse.busy("delivery"), pulse.busy("delivery"):
+        for _ in range(5):
+            time.now += LIMIT_S
+            pulse.beat()
+        assert pulse.hung() == {}
+
+
 def test_a_sign_of_one_thread_is_none_of_another(pulse, time):
     """A worker that hangs is not hidden by the loop that waits for it."""
     begun, over = threading.Event(), threading.Event()
