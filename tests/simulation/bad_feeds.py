@@ -123,11 +123,14 @@ def _last_writer_wins(self: Any, record: Any, *, by_id: bool) -> bool:
     return True
 
 
-def _overwritten(connection: Any, feed: str, stamp: Any, id: str, *, passed_until: Any, now: Any) -> None:
+def _overwritten(
+    connection: Any, feed: str, stamp: Any, id: str, *, passed_until: Any, now: Any, read_at: Any
+) -> None:
     """A watermark that goes wherever the last page was."""
     from state import schema
 
     row = {"feed": feed, "stamp": stamp, "id": id, "passed_until": passed_until, "updated_at": now}
+    row["read_at"] = read_at
     connection.execute(schema.insert_or_replace(schema.watermarks, connection.dialect.name), row)
 
 

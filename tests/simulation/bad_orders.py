@@ -15,6 +15,7 @@ from mappings.model import Kind
 from state import engine
 from syncd import recheck, recreate
 from syncd.gate import Gate
+from syncd.observe import Observer
 from syncd.wiring import App
 from tests.simulation import traps
 from tests.simulation.planting import Bad, Swap
@@ -118,6 +119,10 @@ def _no_look_back(self: Any, request: Any) -> int:
     with self._store.deciding() as tx:
         tx.end_request(request.subject, "released")
     return 0
+
+
+def _unseen(self: Any, *_: Any) -> None:
+    """What a feed brings of a closed order is nobody's business."""
 
 
 _CLOSE_UNLOOKED: Swap = (recheck.Recheck, "close", _close_unlooked)
@@ -235,7 +240,7 @@ ORDERS: tuple[Bad, ...] = (
     Bad(
         "no look after the release",
         "what opened in the window is never told",
-        swap=((Gate, "_look_back", _no_look_back),),
+        swap=((Gate, "_look_back", _no_look_back), (Observer, "_look_for_breach", _unseen)),
         model="gate D6 D7 D8",
         trap=traps.reopened_in_the_window,
     ),
