@@ -43,6 +43,34 @@ def other_line(world: World) -> None:
     world.put(Kind.ORDER_LINE, "other line", "in_progress", order=id_of("order"), ponr="true")
 
 
+def freed(world: World) -> None:
+    """That flag is taken away again."""
+    world.edit(Kind.ORDER_LINE, "other line", ponr="false")
+
+
+def revision(world: World) -> None:
+    """Everything is held, and the line says what is wished for."""
+    world.edit(Kind.ORDER_LINE, "line", "revision_in_progress", priority="1", location_name="South")
+    world.edit(Kind.CUSTOMER_ORDER, "order", "revision_in_progress", version="2")
+    world.edit(Kind.DOMAIN_ORDER, "domain order", "on_hold")
+
+
+def rejection(world: World) -> None:
+    """The old data are back."""
+    world.edit(Kind.ORDER_LINE, "line", "in_progress", priority="2", location_name="North")
+    world.edit(Kind.CUSTOMER_ORDER, "order", "in_progress")
+    world.edit(Kind.DOMAIN_ORDER, "domain order", "in_progress")
+
+
+def other_place(world: World) -> None:
+    """A revision drops the line and brings another, with a domain order of its own."""
+    world.edit(Kind.ORDER_LINE, "line", "canceled")
+    world.edit(Kind.DOMAIN_ORDER, "domain order", "canceled")
+    world.put(Kind.ORDER_LINE, "new line", "in_progress", order=id_of("order"), location_name="South")
+    owners = {"order": id_of("order"), "order_line": id_of("new line")}
+    world.put(Kind.DOMAIN_ORDER, "new one", "in_progress", specification="Fiber Access", **owners)
+
+
 def subject(state: str = "", **fields: str) -> Act:
     return lambda world: world.edit(Kind.DOMAIN_ORDER, "domain order", state, **fields)
 
@@ -133,6 +161,9 @@ SCENES = (
     Scene("on hold", (router,), (subject("on_hold"),)),
     Scene("no rule any more", (router,), (subject(specification="Voice"),)),
     Scene("refused beside another line", (fiber, other_line), (line(priority="1"),)),
+    Scene("freed beside another line", (fiber, other_line, line(priority="1")), (freed,)),
+    Scene("revision and rejection", (router,), (revision, rejection)),
+    Scene("another line instead", (router,), (other_place,)),
     Scene("cancel", (router,), (cancelled,)),
     Scene("cancel after a person's", (fiber, called_off), (cancelled,)),
     Scene("generations", (fiber, cancelled), (revived,), cycles=2),
