@@ -18,6 +18,7 @@ class EffectKind(StrEnum):
     CREATE_WORK_ORDER = "create_work_order"
     UPDATE_WORK_ORDER = "update_work_order"
     CANCEL_WORK_ORDER = "cancel_work_order"
+    UPDATE_WORK_TASK = "update_work_task"
     WRITE_NOTE = "write_note"
     SHOW_WORK_ORDERS = "show_work_orders"
     CLOSE_DOMAIN_ORDER = "close_domain_order"

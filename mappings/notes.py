@@ -137,6 +137,11 @@ def amended(work_order: Named, fields: Iterable[FieldChange], again: Sequence[st
     return "\n".join([head, *map(_changed, fields), *rest])
 
 
+def scheduled(task: Named, fields: Iterable[FieldChange]) -> str:
+    """For a task of a work order that got its dates from the order."""
+    return "\n".join([f"Work order task {task} was scheduled, status {task.state}:", *map(_changed, fields)])
+
+
 def amended_by_hand_only(source: str, fields: Iterable[FieldChange], *, shared: bool = False) -> str:
     """For an adopted work order, which people keep in step themselves; `shared` serves another order too."""
     why = "serves another order too" if shared else "was made by hand"

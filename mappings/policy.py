@@ -28,6 +28,14 @@ LEAST_NOTE = 500
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """Which fields of a work order task follow which columns of the order, on the first open task or on each."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    tasks: Literal["first", "each"] = "first"
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """`om_id` is the immutable id of the OM instance; it goes into every id that we choose."""
 
@@ -49,6 +57,7 @@ class Policy:
     shared_instance: bool = False
     """OM and FSM are one instance: `initiated_from` can point at the domain order."""
     closure: ClosureSettings = field(default_factory=ClosureSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     note_limit: int = 4000
     """Characters of one note, its marker among them."""
     mirror_from: frozenset[System] = frozenset()

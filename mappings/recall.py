@@ -30,7 +30,7 @@ MARKED = 16
 
 _NAMING = ("created:", "adopted:")
 _ANSWERS = ("held:", "released:")
-_VERSION = re.compile(r"((?:update|cancel):[^:]+:[^:]+):\d+(?::[0-9a-f]{8}(?=:))?")
+_VERSION = re.compile(r"((?:update|cancel|schedule):[^:]+:[^:]+):\d+(?::[0-9a-f]{8}(?=:))?")
 _LAST_VERSION = re.compile(r"^((?:flagged|kept|unmatched|onhold|bypassed|violated|unlinked|linked):.*):\d+$")
 
 

@@ -145,6 +145,8 @@ def _texts(
         carried, again = _carried(effect, unresolved), sorted(written - effect.before.keys())
         if carried or again:
             yield "amended", notes.amended(named, carried, again)
+    if effect.kind is EffectKind.UPDATE_WORK_TASK:
+        yield "scheduled", notes.scheduled(named, recall.changed(effect))
     if effect.kind is EffectKind.CANCEL_WORK_ORDER and not policy.has_ended(work_order.state):
         source = cancelled_by(facts, policy) or facts.subject
         cause = notes.UNMATCHED if effect.unmatched else notes.because_cancelled(title(source))
@@ -168,6 +170,8 @@ def _attempt(effect: Effect, facts: Facts) -> str:
     if effect.kind is EffectKind.CREATE_WORK_ORDER:
         template = effect.references.get("template")
         return f"create a work order ({template.value})" if template else "create a work order"
+    if effect.kind is EffectKind.UPDATE_WORK_TASK:
+        return "schedule a work order task"
     work_order = facts.work_order(effect.target)
     number = str(name(facts, work_order)) if work_order else effect.target
     verb = "cancel" if effect.kind is EffectKind.CANCEL_WORK_ORDER else "update"

@@ -94,6 +94,14 @@ class Transaction:
         """
         return facts.subjects_of(self._connection, self._snapshots, kind, id)
 
+    def tasks_of(self, work_orders: Iterable[str]) -> tuple[Record, ...]:
+        """The tasks of these work orders as last seen."""
+        self._snapshots.flush()
+        below = sorted(self._snapshots.below(Kind.WORK_ORDER, work_orders))
+        self._snapshots.preload(Kind.WORK_TASK, [id for _, id in below])
+        found = (self._snapshots.get(kind, id) for kind, id in below)
+        return tuple(one for one in found if one is not None)
+
     def facts_for(self, kind: Kind, id: str) -> Facts | None:
         """Everything that a decision about a domain order or order task may look at; None when it was never seen."""
         if self._baseline is None:

@@ -50,6 +50,7 @@ _DONE_EVENTS = {
     EffectKind.CREATE_WORK_ORDER: "work_order.created",
     EffectKind.UPDATE_WORK_ORDER: "work_order.updated",
     EffectKind.CANCEL_WORK_ORDER: "work_order.cancelled",
+    EffectKind.UPDATE_WORK_TASK: "work_order.scheduled",
     EffectKind.WRITE_NOTE: "note.written",
     EffectKind.SHOW_WORK_ORDERS: "details.written",
     EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
@@ -261,8 +262,7 @@ class Delivery:
 
     def _consequences(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
         """What an outcome means: the record it showed is a sighting like any other, and notes may follow."""
-        effect = one.claim.effect
-        outcome = one.outcome
+        effect, outcome = one.claim.effect, one.outcome
         if isinstance(outcome, Done) and outcome.record is not None:
             self._observer.observe(tx, outcome.record, sightings)
         if effect.kind in (EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.CLEAR_REQUEST):

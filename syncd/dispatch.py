@@ -83,6 +83,7 @@ class Dispatch:
             EffectKind.CREATE_WORK_ORDER: self._create,
             EffectKind.UPDATE_WORK_ORDER: self._update,
             EffectKind.CANCEL_WORK_ORDER: self._cancel,
+            EffectKind.UPDATE_WORK_TASK: self._update,
             EffectKind.WRITE_NOTE: self._note,
             EffectKind.SHOW_WORK_ORDERS: self._show,
             EffectKind.CLOSE_DOMAIN_ORDER: self._close,
@@ -247,7 +248,7 @@ class Dispatch:
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         current = self._fsm.read(effect.target_kind, effect.target)
-        if current.state in self._terminal():
+        if current.state in self._terminal(effect.target_kind):
             return Performed(claim, Overtaken(f"{current.number} is {current.state_label}"))
         if unresolved and not values:
             nothing = Done(record=current, detail="field service knows nothing of it")
@@ -269,7 +270,7 @@ class Dispatch:
     def _cancel(self, claim: Claim) -> Performed:
         effect = claim.effect
         current = self._fsm.read(effect.target_kind, effect.target)
-        if current.state in self._terminal():
+        if current.state in self._terminal(effect.target_kind):
             return Performed(claim, Done(record=current, detail=f"already {current.state_label}"))
         if claim.unremembered:
             standing = _texts(self._fsm.notes(effect.target_kind, effect.target, OURS))
@@ -323,9 +324,8 @@ class Dispatch:
             return overtaken
         return self._written(claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values))
 
-    def _terminal(self) -> frozenset[str]:
-        lifecycle = self._policy().lifecycles[Kind.WORK_ORDER]
-        return lifecycle.closed | lifecycle.cancelled
+    def _terminal(self, kind: Kind) -> frozenset[str]:
+        return self._policy().lifecycles[kind].ended
 
     def _note(self, claim: Claim) -> Performed:
         effect = claim.effect

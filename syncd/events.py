@@ -29,6 +29,12 @@ _BUSINESS = (
     event(
         "work_order.updated", "info", "A change was carried to a work order.", "number target fields because"
     ),
+    event(
+        "work_order.scheduled",
+        "info",
+        "A task of a work order got dates of its order.",
+        "number target because",
+    ),
     event("work_order.cancelled", "info", "A work order was cancelled.", "number target because"),
     event("work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"),
     event(

@@ -27,7 +27,12 @@ from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 
 WRITES_TO_FSM = frozenset(
-    {EffectKind.CREATE_WORK_ORDER, EffectKind.UPDATE_WORK_ORDER, EffectKind.CANCEL_WORK_ORDER}
+    {
+        EffectKind.CREATE_WORK_ORDER,
+        EffectKind.UPDATE_WORK_ORDER,
+        EffectKind.CANCEL_WORK_ORDER,
+        EffectKind.UPDATE_WORK_TASK,
+    }
 )
 ABOVE = ("order_line", "order")
 REFUSED_RETRY_S = 300.0

@@ -6,7 +6,7 @@ by `intake` and `delivery`; never talks to a remote system and never opens a tra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from mappings.changes import What
 from mappings.effects import Decision, Effect
 from mappings.links import merged_into, taken_away
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record
+from mappings.scheduling import schedule
 from state.store import LedgerEntry, Transaction
 from syncd.closure_requests import keep_request
 from syncd.guard import park_if_violated
@@ -187,11 +188,19 @@ class Observer:
                 continue
             try:
                 decision = decisions.decide(found, facts, self._policy())
+                dates = self.schedule(found, tx, facts)
             except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
                 _keep(tx, record, error, sightings)
                 continue
             self.apply(tx, decision, sightings, facts=facts)
+            self.apply(tx, dates, sightings)
             self._look_for_breach(found, tx, facts, sightings)
+
+    def schedule(self, found: Sequence[changes.Change], tx: Transaction, facts: Facts) -> Decision:
+        """The dates for the tasks of a subject's work orders, where the config names any."""
+        policy = self._policy()
+        work_orders = [link.work_order for link in facts.links] if policy.schedule.fields else []
+        return schedule(found, facts, tx.tasks_of(work_orders) if work_orders else (), policy)
 
     def _look_for_breach(
         self, found: tuple[changes.Change, ...], tx: Transaction, facts: Facts, sightings: Sightings
@@ -240,6 +249,8 @@ class Observer:
         named = decisions.claims(work_order, self._policy().links)
         if any(claim.origin is Origin.ADOPTED for claim in named) or tx.catching_up:
             self._link(tx, work_order, sightings)
+        else:  # what it was merged into may have come after it
+            self._follow_merge(tx, work_order, sightings)
 
     def _link(
         self, tx: Transaction, work_order: Record, sightings: Sightings, before: Record | None = None

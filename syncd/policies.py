@@ -8,6 +8,7 @@ from __future__ import annotations
 from mappings.closure import ClosureSettings
 from mappings.decisions import LinkSettings, Policy
 from mappings.model import Kind, System
+from mappings.policy import ScheduleSettings
 from mappings.ponr import Mode, Scope
 from syncd.config import Config
 
@@ -21,6 +22,7 @@ def policy_of(config: Config) -> Policy:
         field_map=config.field_map,
         links=LinkSettings(config.links.field, config.links.match, config.links.merged),
         closure=closure_of(config),
+        schedule=ScheduleSettings(config.settings.schedule.fields, config.settings.schedule.tasks),
         ponr_mode=Mode(config.rules.ponr),
         ponr_scope=Scope(config.rules.ponr_scope),
         after_ponr_cancel=config.rules.after_ponr_cancel,

@@ -23,6 +23,7 @@ COUNTED = frozenset(
         EffectKind.CREATE_WORK_ORDER,
         EffectKind.UPDATE_WORK_ORDER,
         EffectKind.CANCEL_WORK_ORDER,
+        EffectKind.UPDATE_WORK_TASK,
         EffectKind.REOPEN_DOMAIN_ORDER,
     }
 )

@@ -274,6 +274,7 @@ class Sweep:
                 facts = tx.facts_for(kind, id) if (kind, id) not in run.gone else None
                 if facts is not None and not _is_busy(facts):
                     self._decide(tx, facts, sightings, self._reviewed)
+                    self._decide(tx, facts, sightings, partial(self._observer.schedule, (), tx))
 
         self._in_transaction(run, act)
 

@@ -9,6 +9,7 @@ WHOLE = frozenset(
     {
         "tables",
         "work_order_fields",
+        "schedule",
         "links",
         "rules",
         "closure",

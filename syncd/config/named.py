@@ -52,6 +52,7 @@ def look_up(tree: Tree, base: Path) -> Named:
         _tables(tree, kind, base, named)
     named.findings += _field_findings(tree, named.profiles)
     named.findings += _link_findings(tree, named.profiles)
+    named.findings += _schedule_findings(tree, named.profiles)
     named.findings += _state_findings(tree, named.profiles)
     named.findings += _closure_findings(tree, named.profiles)
     named.findings += _mirror_findings(tree, named.profiles)
@@ -224,6 +225,24 @@ def _reference_findings(target: str, source: Tree, fsm: Profile) -> Iterator[Fin
             (*path, "match"),
             f'"{entity}" can be found by {known}; "match" in [work_order_fields.{target}] is none',
         )
+
+
+def _schedule_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
+    om, fsm = profiles.get(System.ORDER_MANAGEMENT), profiles.get(System.FIELD_SERVICE)
+    for target, column in _section(_section(tree, "schedule"), "fields").items():
+        path = ("schedule", "fields", target)
+        if fsm is not None:
+            fields = fsm.kinds[Kind.WORK_TASK].fields
+            writable = frozenset(name for name, column in fields.items() if "." not in column)
+            if target not in writable:
+                hint = did_you_mean(target, writable)
+                yield (
+                    path,
+                    f'"{target}" in [schedule.fields] is no field of a work order task that can be written{hint}',
+                )
+        known = known_columns(om, Kind.DOMAIN_ORDER) if om is not None else None
+        if isinstance(column, str) and known is not None and column not in known:
+            yield path, f'unknown column "{column}" in [schedule.fields]{did_you_mean(column, known)}'
 
 
 def _link_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:

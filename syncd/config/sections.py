@@ -84,6 +84,20 @@ class FieldSource(Section):
     default: str = Field(default="", description="what stands where there is no value, or none in the map")
 
 
+class ScheduleSection(Section):
+    """Dates of the order on the tasks of its work orders. A date is written when the order's changes, and where an open task
+    has none; a task that was begun is left alone."""
+
+    fields: Mapping[str, Name] = Field(
+        default_factory=dict,
+        description="field of a work order task = column of the order",
+        examples=[{"window_start": "line.expected_start", "window_end": "line.expected_end"}],
+    )
+    tasks: Literal["first", "each"] = Field(
+        default="first", description='of each work order: the "first" open task, or "each"'
+    )
+
+
 class LinksSection(Section):
     """How a work order that a person made in field service names its domain order."""
 
@@ -310,6 +324,7 @@ class Settings(Section):
     field_service: FieldServiceSection = Field(description="The side of work orders and their tasks.")
     tables: TablesSection
     work_order_fields: Mapping[str, FieldSource]
+    schedule: ScheduleSection
     links: LinksSection
     rules: RulesSection
     closure: ClosureSection
@@ -327,6 +342,7 @@ OPTIONAL: Mapping[str, Mapping[str, object]] = {
     "state": {},
     "tables": {},
     "work_order_fields": DEFAULT_FIELDS,
+    "schedule": {},
     "links": {},
     "rules": {},
     "closure": {},
