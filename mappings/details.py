@@ -25,13 +25,16 @@ GONE = "gone from field service"
 def details(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
     """The write that makes the field say what is so; nothing where it does, or where a write of the same is on its way.
 
-    A domain order from before the baseline is left alone until something happens to it.
+    A domain order from before the baseline is left alone until something happens to it; none is emptied while the state may
+    not know yet what is linked.
     """
     field = policy.details_fields.get(facts.subject.kind, "")
     if not field:
         return nothing(facts)
     said, wanted = facts.subject.get(field), shown(facts, policy)
     if facts.historic and not said and all(change.what is What.FIRST_SEEN for change in changes):
+        return nothing(facts)
+    if facts.catching_up and not wanted:
         return nothing(facts)
     key = f"details:{facts.subject.id}:{digest(wanted)}"
     open_ones = list(unsettled(facts, EffectKind.SHOW_WORK_ORDERS))

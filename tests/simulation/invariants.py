@@ -20,7 +20,7 @@ from tests.simulation import field_service as fs
 from tests.simulation.lives import Life
 from tests.simulation.network import LAG_S, OVERLAP_S, PAUSE_S, Network, Request
 from tests.simulation.ports import US, id_of_task
-from tests.simulation.rules import ASKED, CARRIED, MARKER, NOTE_LIMIT, PLAN
+from tests.simulation.rules import ASKED, CARRIED, MARKER, NOTE_LIMIT, PLAN, SHOWN
 from tests.simulation.server import Key, Server
 from tests.simulation.sight import Sight
 from tests.simulation.truth import HELD, TRIGGER, Truth, shown
@@ -100,6 +100,8 @@ class Watch:
         id = request.what[1]
         if request.method != "update" or request.keys[0][0] is not Kind.DOMAIN_ORDER:
             return
+        if all(one.startswith(f"{SHOWN}=") for one in request.what[2:]):
+            return
         looked = life.ports[System.ORDER_MANAGEMENT].read_at.get((id_of_task(), id), 0.0)
         known_by = self._decided_at.get(id, 0.0) - LAG_S - OVERLAP_S
         self._check_closed(id, looked, request.sent_at, known_by, "the close is sent")
@@ -164,7 +166,7 @@ class Watch:
             if (stamp, id) < before:
                 self.broken("S5", f"the watermark of {feed} goes back from {before[0]} to {stamp}")
             self._watermarks[feed] = (stamp, id)
-            if passed_until is not None and passed_until > self._passed.get(feed, ""):
+            if feed in set(Kind) and passed_until is not None and passed_until > self._passed.get(feed, ""):
                 self._passed[feed] = passed_until
                 self._check_passed(Kind(feed), datetime.fromisoformat(passed_until))
         self._commits += 1
@@ -196,6 +198,8 @@ class Watch:
         self._versions = stored
         quarantined = {tuple(row) for row in self._state.rows("SELECT kind, id FROM quarantine")}
         for feed, (stamp, _) in self._watermarks.items():
+            if feed not in set(Kind):
+                continue  # notes: `mirroring` looks at them
             kind = Kind(feed)
             server = self._server(kind)
             below = datetime.fromisoformat(stamp) - timedelta(seconds=OVERLAP_S)

@@ -20,7 +20,7 @@ from syncd.catch_up import ORDER
 from syncd.clock import SteadyClock
 from syncd.figures import Figures
 from syncd.intake import FEEDS
-from syncd.lanes import answer_requests, deliver, once_with, take_in
+from syncd.lanes import answer_requests, deliver, once_with, take_in, take_notes
 from syncd.sweeping import first_sweep, sweep_up
 from syncd.wiring import App, assemble
 from tests.simulation.engine import START, Died, Group, Hub, Workers
@@ -32,6 +32,7 @@ from tests.simulation.shelf import give_back, opened
 
 POLL_S = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 45.0}
 GATE_S = 40.0
+NOTES_S = 35.0
 SWEEP_S = 240.0
 IDLE_S = 90.0
 CALM = 2.5
@@ -218,6 +219,8 @@ class Life:
         self._safely("recover", self.app.recover)
         for system in FEEDS:
             self.group.spawn(lambda system=system: self._every(POLL_S[system], lambda: self._intake(system)))
+        if self.app.journals.wanted():
+            self.group.spawn(lambda: self._every(NOTES_S, self._notes))
         self.group.spawn(lambda: self._every(GATE_S, self._gate))
         self.group.spawn(self._sweep)
         self.group.spawn(self._deliver)
@@ -226,6 +229,10 @@ class Life:
         while not self.app.catch_up.is_turn_of(system):
             self.machine.hub.sleep(2.0)
         if take_in(self.app, system, lambda: self.stopping):
+            self._wake()
+
+    def _notes(self) -> None:
+        if take_notes(self.app, lambda: self.stopping):
             self._wake()
 
     def _gate(self) -> None:
@@ -283,6 +290,7 @@ class Life:
         """One turn of each lane, in the order in which a start takes them. Raises `Died` where the life ends."""
         for system in ORDER:
             take_in(self.app, system, lambda: False)
+        take_notes(self.app, lambda: False)
         answer_requests(self.app)
         if sweep:
             sweep_up(self.app, lambda: False)

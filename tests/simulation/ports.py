@@ -15,7 +15,18 @@ from greenlet import getcurrent
 
 from connectors.errors import Conflict, Missing, Unreadable
 from connectors.paging import check_places, next_position
-from connectors.ports import Cursor, Note, Page, Place, Position, Stretch, UnreadableRecord, Wanted
+from connectors.ports import (
+    Cursor,
+    JournalPage,
+    Note,
+    Page,
+    Place,
+    Position,
+    Stretch,
+    UnreadableRecord,
+    Wanted,
+)
+from mappings.mirror import TypedNote
 from mappings.model import Kind, Record, System
 from tests.simulation import field_service
 from tests.simulation.network import LAG_S, OVERLAP_S, SETTLE_S, Network
@@ -225,6 +236,26 @@ class Port:
             )
 
         return self._read("notes", act)
+
+    def journal_since(self, position: Position, limit: int) -> JournalPage:
+        began = self.network.hub.now
+        answer: dict[str, Any] = {}
+
+        def query() -> None:
+            answer["notes"] = self.server.typed_behind(position.after.stamp, position.after.id)
+
+        self._read("journal_since", query)
+        asked = self._asked(self.server.stamp(), began)
+        window = answer["notes"][position.skip : position.skip + limit]
+        places = [Cursor(entry.stamp, entry.id) for _, entry in window]
+        more = len(answer["notes"]) > position.skip + limit
+        return JournalPage(
+            notes=tuple(
+                TypedNote(one.id, kind, id, one.text, one.author, one.stamp) for (kind, id), one in window
+            ),
+            next=next_position(position, places, limit=limit, asked=asked) if more else None,
+            asked_at=asked,
+        )
 
     def resolve(self, entity: str, match: str, value: str) -> str | None:
         return field_service.resolve(entity, value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mappings.changes import default_lifecycles
 from mappings.closure import ClosureSettings
 from mappings.decision_table import DecisionTable
 from mappings.decisions import LinkSettings, Policy
 from mappings.field_map import FieldMap, FieldRule
-from mappings.model import Kind
+from mappings.model import Kind, System
 from mappings.table_file import parse_table
 
 OM_ID = "om-sim"
@@ -66,6 +68,20 @@ def table(text: str, kind: Kind, columns: frozenset[str]) -> DecisionTable:
     parsed, problems = parse_table(text, "table.toml", {kind: columns}, frozenset({"priority"}))
     assert parsed is not None, problems
     return parsed
+
+
+SHOWN = "shown"
+"""The field of a domain order that shows its work orders."""
+
+
+def told(policy: Policy) -> Policy:
+    """The same installation with notes mirrored both ways and work orders shown on their domain orders."""
+    return replace(
+        policy,
+        mirror_from=frozenset(System),
+        not_mirrored=frozenset({"syncd"}),
+        details_fields={Kind.DOMAIN_ORDER: SHOWN},
+    )
 
 
 def policy() -> Policy:

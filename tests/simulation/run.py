@@ -25,8 +25,10 @@ from tests.simulation.engine import Hub
 from tests.simulation.faults import ALL, Faults
 from tests.simulation.invariants import Violation, Watch, final
 from tests.simulation.lives import Life, Machine, Variant, as_built
+from tests.simulation.mirroring import echo, lacks
 from tests.simulation.network import LAG_S, Network, Request
-from tests.simulation.rules import policy
+from tests.simulation.ports import US
+from tests.simulation.rules import policy, told
 from tests.simulation.server import Server
 from tests.simulation.shelf import give_back, new_state, opened, place
 from tests.simulation.troubles import TICK_S, Troubles, begin_state
@@ -62,6 +64,8 @@ class Plan:
     faults: frozenset[str] = ALL
     without: frozenset[str] = frozenset()
     """Acts of users that are left out."""
+    notes: bool = False
+    """People type notes in both systems, and each is mirrored; work orders are shown on their domain orders."""
     creates: str = "own_id"
     """How field service makes ids: see `lives.Machine`."""
     daemons: int = 1
@@ -75,6 +79,8 @@ class Plan:
             parts.append(f"{self.daemons} daemons")
         if self.faults != ALL:
             parts.append(f"faults: {', '.join(sorted(self.faults)) or 'none'}")
+        if self.notes:
+            parts.append("notes")
         if self.creates != "own_id":
             parts.append(f"creates by {self.creates}")
         if self.without:
@@ -111,9 +117,9 @@ def simulate(plan: Plan, variant: Variant = as_built, *, url: str = "") -> Resul
 
 
 def one_seed(seed: int) -> Result:
-    """A run as long runs want it: without the story of what went well."""
+    """A run as long runs want it: without the story of what went well. In every second one notes are mirrored."""
     gc.disable()  # collecting costs a sixth of the time; a run leaves little behind
-    result = simulate(Plan(seed))
+    result = simulate(Plan(seed, notes=seed % 2 == 1))
     if seed % COLLECT_EVERY == 0:
         gc.collect()
     if result.ok:
@@ -150,7 +156,9 @@ class Simulation:
             lambda text: self.tell("users", text),
             orders=plan.orders,
             without=plan.without,
+            notes=plan.notes,
         )
+        self.truth.notes = plan.notes
         if url:
             empty_tables(url)
         self.machine = self._machine(url or new_state(folder / "syncd.db"), variant)
@@ -167,7 +175,7 @@ class Simulation:
             faults=self.faults,
             url=url,
             baseline=self.om.stamp(),
-            policy=policy(),
+            policy=told(policy()) if self.plan.notes else policy(),
             tell=self.tell,
             defect=self._defect,
             variant=variant,
@@ -181,6 +189,7 @@ class Simulation:
             server.committed.append(watch.executed)
             server.committed.append(self._record_commit)
             server.noted.append(watch.noted)
+            server.noted.append(self._look_for_echo)
             server.noted.append(lambda key, text, who: self.tell(who, f"note on {key[1][:6]}: {text!r}"))
             server.lag = self._lag
         for network in self.networks.values():
@@ -200,6 +209,11 @@ class Simulation:
         line = f"{self.hub.now:9.2f} {who:>6} {what}"
         self._trace.update(line.encode())
         self.story.append(line)
+
+    def _look_for_echo(self, key: Any, text: str, author: str) -> None:
+        wrong = echo(self.truth, key, text) if author == US else ""
+        if wrong:
+            self.watch.broken("S10", wrong)
 
     def _record_commit(self, key: Any, before: Any, after: Any, author: str) -> None:
         self._trace.update(repr((self.hub.now, key, after, author)).encode())
@@ -391,9 +405,7 @@ class Simulation:
         while not self._stopped() and self.hub.now < end:
             before = self._written()
             self._go(LOOK_S)
-            if before == self._written() and not list(
-                final(self.truth, self.fsm.unwritable, self.watch.seen())
-            ):
+            if before == self._written() and not self._lacking():
                 break
         self._demand()
 
@@ -412,6 +424,10 @@ class Simulation:
                 tx.retry(key)
         give_back(store)
 
+    def _lacking(self) -> list[str]:
+        """What the world lacks as it is."""
+        return [*final(self.truth, self.fsm.unwritable, self.watch.seen()), *lacks(self.truth)]
+
     def _demand(self) -> None:
         if self._stopped():
             return
@@ -419,8 +435,7 @@ class Simulation:
         for event in self.events:
             if event["event"] == "invariant.violated":
                 self.watch.broken(event["promise"].split(",")[0], f"told by the daemon: {event['reason']}")
-        dropped = self.fsm.unwritable
-        for text in final(self.truth, dropped, self.watch.seen()):
+        for text in self._lacking():
             promise, _, rest = text.partition(" ")
             self.watch.broken(promise, rest)
 

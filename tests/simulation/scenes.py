@@ -15,7 +15,7 @@ from tests.simulation import field_service as fs
 from tests.simulation.faults import Faults
 from tests.simulation.network import Network
 from tests.simulation.ports import Port
-from tests.simulation.rules import ASKED, MARKER
+from tests.simulation.rules import ASKED, MARKER, told
 from tests.simulation.shelf import give_back, opened
 from tests.simulation.stage import PERSON, Act, Scene, World, id_of
 
@@ -145,6 +145,17 @@ def drifted(world: World) -> None:
         server.tables[kind][id] = replace(row, fields={**row.fields, **fields})
 
 
+def telling(world: World) -> None:
+    """The config mirrors notes and shows work orders."""
+    world.policy = told(world.policy)
+
+
+def typed(world: World) -> None:
+    """A person types on the domain order, another on one of its work orders."""
+    world.om.note((Kind.DOMAIN_ORDER, id_of("domain order")), "ring twice", PERSON)
+    world.fsm.note((Kind.WORK_ORDER, world.work_orders()[0].id), "the key is at the desk", PERSON)
+
+
 def deleted(world: World) -> None:
     """A dispatcher deletes one of the work orders."""
     gone = world.work_orders()[0].id
@@ -174,6 +185,8 @@ SCENES = (
     Scene("hold, then release", (fiber,), (ask, state("closed_complete")), cycles=3),
     Scene("order task", (fiber,), (survey, ask), cycles=2),
     Scene("adoption", (fiber,), (by_hand,)),
+    Scene("mirrored notes", (telling, fiber), (typed,), cycles=2),
+    Scene("details", (telling, router), (state("assigned"), state("closed_complete")), cycles=2),
     Scene("quarantine", (fiber,), (garbled, corrected), cycles=2),
     Scene("sweep", (router,), (drifted,), cycles=2, sweeps=True),
     Scene("vanished", (router,), (deleted,), cycles=2, sweeps=True),

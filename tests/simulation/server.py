@@ -15,6 +15,8 @@ from mappings.model import Kind, Record
 from tests.simulation.engine import START, Hub
 
 GRANULE = timedelta(seconds=1)
+JOURNALS = (Kind.DOMAIN_ORDER, Kind.ORDER_TASK, Kind.WORK_ORDER)
+"""Kinds whose notes are read."""
 Key = tuple[Kind, str]
 Edit = Callable[[Record | None], tuple[str, Mapping[str, str]] | None]
 """From a row as it stands to its new state and changed fields; None deletes it."""
@@ -29,6 +31,8 @@ class Entry:
     at: float
     shown_at: float
     """When a look-up finds it."""
+    id: str
+    stamp: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,18 @@ class Server:
 
     def entries(self, id: str) -> list[Entry]:
         return self.journal.get(id, [])
+
+    def typed_behind(self, stamp: datetime, id: str) -> list[tuple[Key, Entry]]:
+        """Notes behind a keyset place, in order, each with its record; those of a deleted record went with it."""
+        notes = [
+            (key, entry)
+            for kind in JOURNALS
+            for key in ((kind, one) for one in self.tables[kind])
+            if key not in self.hidden
+            for entry in self.journal.get(key[1], ())
+            if (entry.stamp, entry.id) > (stamp, id)
+        ]
+        return sorted(notes, key=lambda note: (note[1].stamp, note[1].id))
 
     def at(self, key: Key, when: float) -> Record | None:
         """A row as it was committed at an instant."""
@@ -182,7 +198,9 @@ class Server:
         now = self.hub.now
         for tell in self.noted:
             tell(key, text, author)
-        self.journal.setdefault(key[1], []).append(Entry(text, author, now, now + self.lag()))
+        entries = self.journal.setdefault(key[1], [])
+        id = f"{key[1][:24]}{len(entries):08x}"
+        entries.append(Entry(text, author, now, now + self.lag(), id, self.stamp()))
         self.touch(key, author)
 
     def _number(self, kind: Kind) -> str:

@@ -36,7 +36,7 @@ RECOVERY = 5
 """Cycles after a restart, with the settle time before each."""
 HISTORY = (START - timedelta(days=1), START + timedelta(seconds=100))
 PERSON = "person"
-_STAMP = re.compile(r":\d{8}T\d{6}(?=\])")
+_STAMP = re.compile(r":\d{8}T\d{6}(?=\])|(?<=, )\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?=:)")
 """Of a request, in the marker of its answer: when a person asked, which a death before it moves."""
 _VERSION = re.compile(r"(?<=amended:update:\w{32}:\w{32}):\d+")
 """Of the domain order when a drift was found, in the marker of its note: our own notes raise it."""
@@ -167,6 +167,7 @@ class Stage:
             life.recover()
             for act in self.scene.before:
                 act(world)
+                machine.policy = world.policy
                 self.cycles(world, life, 2)
             self.cycles(world, life, 2)
             life.group.end()

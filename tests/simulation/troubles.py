@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mappings.model import System
 from state.backup import backup, restore
 from state.store import Baseline, Identity
+from syncd.journals import feed_of
 from tests.simulation.network import SETTLE_S
 from tests.simulation.shelf import give_back, new_state, opened
 
@@ -38,7 +39,8 @@ def begin_state(run: Simulation) -> None:
     machine = run.machine
     store = opened(machine.url, machine.clock)
     identities = {system: Identity(system, system.value, "http://127.0.0.1") for system in System}
-    store.initialise(Baseline(machine.baseline, machine.clock()), identities, {})
+    journals = {feed_of(system): machine.baseline for system in machine.policy.mirror_from}
+    store.initialise(Baseline(machine.baseline, machine.clock()), identities, journals)
     give_back(store)
 
 

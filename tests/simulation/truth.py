@@ -33,6 +33,8 @@ class Truth:
         self.baseline: datetime | None = None
         self.forgot_at = 0.0
         """When the state was last put back or lost: what had gone by then nobody may know of."""
+        self.notes = False
+        """Typed notes are mirrored, and work orders shown."""
         self.backfilled = False
         """Somebody had the past done too."""
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from random import Random
 
 from mappings.keys import parse_correlation
-from mappings.model import Kind, Record
+from mappings.model import Kind, Record, System
 from mappings.notes import markers
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
@@ -41,7 +41,9 @@ class Users:
         *,
         orders: int,
         without: frozenset[str] = frozenset(),
+        notes: bool = False,
     ) -> None:
+        self.weights = ACTS | NOTE_ACTS if notes else ACTS
         self.hub = hub
         self.om = om
         self.fsm = fsm
@@ -58,7 +60,7 @@ class Users:
 
     def act(self) -> None:
         """One act, if the world allows what was drawn."""
-        names = [name for name, weight in ACTS.items() for _ in range(weight)]
+        names = [name for name, weight in self.weights.items() for _ in range(weight)]
         name = self.random.choice(names)
         if self.placed < self.orders and self.random.random() < 0.35:
             name = "place"
@@ -363,6 +365,23 @@ class Users:
         self.om.note((Kind.DOMAIN_ORDER, one.id), text, PERSON)
         return True
 
+    def _type_in_om(self) -> bool:
+        return self._type(self.random.choice((Kind.DOMAIN_ORDER, Kind.DOMAIN_ORDER, Kind.ORDER_TASK)))
+
+    def _type_in_fsm(self) -> bool:
+        return self._type(Kind.WORK_ORDER)
+
+    def _type(self, kind: Kind) -> bool:
+        """A person types a note that was never typed before."""
+        one = self._pick(kind, lambda _: True)
+        if one is None:
+            return False
+        server = self.om if kind.system is System.ORDER_MANAGEMENT else self.fsm
+        text = self._value("typed")
+        self.tell(f"{one.number}: {text}")
+        server.note((kind, one.id), f"[code]{text}[/code]", PERSON)
+        return True
+
     # -- work orders -----------------------------------------------------------------------------------------------
 
     def _open_work_order(self, allowed: Callable[[Record], bool] = lambda _: True) -> Record | None:
@@ -596,3 +615,6 @@ ACTS = {
     "garble": 1,
 }
 """How often each act is drawn."""
+
+NOTE_ACTS = {"type_in_om": 6, "type_in_fsm": 4}
+"""Those that are drawn too where notes are mirrored."""

@@ -124,6 +124,12 @@ def test_an_old_domain_order_is_left_alone_until_something_happens_to_it(make, p
     assert len(details([seen], in_play(make, "shown before", historic=True), policy).effects) == 1
 
 
+def test_nothing_is_emptied_by_a_state_that_may_not_know_its_links_yet(make, policy):
+    facts = make.facts(make.domain_order(shown=SAID), catching_up=True)
+    assert details((), facts, policy).effects == ()
+    assert len(details((), in_play(make, "x", catching_up=True), policy).effects) == 1
+
+
 def kinds(decision):
     return [effect.kind for effect in decision.effects]
 
