@@ -109,6 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.deaths", description=__doc__)
     parser.add_argument("--pairs", type=int, default=0, help="second deaths for each first one")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="part of the names of the scenes that are played")
     args = parser.parse_args()
     began = time.monotonic()
     broken = points = second = 0
@@ -119,6 +120,7 @@ def main() -> int:
             pool.submit(_all, where, scene.name, args.pairs, server)
             for where in ("SQLite", "power loss", "PostgreSQL")
             for scene in SCENES
+            if args.only in scene.name
         ]
         for future in work:
             where, name, count, twice, failures = future.result()
