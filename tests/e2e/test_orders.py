@@ -59,13 +59,23 @@ class Order:
         return Counter(row["state_name"] for row in rows if row["sys_id"] in mine)
 
     def notes(self, kind: str, subject: str = "") -> list[str]:
-        ids = [subject] if subject else self.subjects()
-        return [n for id in ids for n in self.site.sandbox.notes(id) if f"[syncd:1:{kind}:" in n]
+        said = self.said()
+        ids = [subject] if subject else said
+        return [note for id in ids for note in said[id] if f"[syncd:1:{kind}:" in note]
+
+    def said(self) -> dict[str, list[str]]:
+        """The notes of every subject of the order, read at once."""
+        report = self.site.sandbox.report()
+        mine = {row["sys_id"] for row in report["domain_orders"] if row["order"] == self.id}
+        tasks = [row for row in report["order_tasks"] if row["order"] in mine]
+        rows = [*(row for row in report["domain_orders"] if row["sys_id"] in mine), *tasks]
+        return {row["sys_id"]: [note["text"] for note in row["notes"]] for row in rows}
 
     def quiet(self) -> bool:
         """Every subject with work orders names them."""
+        said = self.said()
         owners = {owner(row) for row in self.work_orders()}
-        return all(self.notes("created", one) for one in owners)
+        return all(any("[syncd:1:created:" in note for note in said[one]) for one in owners)
 
     def polled(self, times: int = 2) -> None:
         """Waits until all feeds were polled again."""
@@ -83,7 +93,7 @@ class Order:
         before = self.site.sandbox.writes()
         self.polled(polls)
         assert self.site.sandbox.writes() == before
-        texts = [n for id in self.subjects() for n in self.site.sandbox.notes(id)]
+        texts = [note for notes in self.said().values() for note in notes]
         assert max(Counter(texts).values(), default=1) == 1
 
 
