@@ -190,7 +190,7 @@ def test_a_field_of_the_domain_order_shows_its_work_orders_as_they_are(order: Or
 
 
 def test_a_person_who_writes_into_the_field_is_corrected(order: Order) -> None:
-    order.world.wait_for("the work orders", lambda: "WO" in shown(order))
+    order.world.wait_for("both work orders", lambda: shown(order).count("WO") == 2)
     before = shown(order)
     path = f"records/sn_ind_tmt_orm_domain_order/{order.subject.id}"
     order.world.control("POST", path, values={"u_work_orders": "mine"}, user="ann", system="om")
