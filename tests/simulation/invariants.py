@@ -2,6 +2,16 @@
 
 `Watch` is told what the servers execute, what leaves a process and what a state commits; `final` compares the healed
 world with what ought to be. The truth is that of the servers; the state is read only where the promise speaks of it.
+
+Where each is looked at (docs/reliability.md says it for readers):
+
+- S1, S2 and half of S7 when a server executes a write of ours: `executed`; the other half of S7 when it leaves: `amending`
+- S3, S5 at commits: `committed`, `compare`; S4, S6, S11 when a request leaves: `sending`
+- S8 at the decision and at the send: `stepped`, `closing`; S9, S10 when a note arrives: `noted`, `sending`
+- S13 in `run`: whatever a lane raises that is no failure of the state is a defect
+- S14, S15, L1, L2 of the healed world: `final`; that nothing is written at rest: `run`
+- L4 and L5 by the shape of a run: starts need nobody, and feeds with bursts larger than a page converge
+- S12 and L3 are not looked at here but in the tests of logs, errors and health
 """
 
 from __future__ import annotations
@@ -196,6 +206,8 @@ class Watch:
             if stored.get(key, version) < version:
                 self.broken("S5", f"the stored version of {key[0]} {key[1][:8]} goes back")
         self._versions = stored
+        for subject, promise, reason in self._state.rows("SELECT subject, promise, reason FROM halts"):
+            self.broken(promise, f"the product itself stopped {subject[:6]}: {reason}")
         quarantined = {tuple(row) for row in self._state.rows("SELECT kind, id FROM quarantine")}
         for feed, (stamp, _) in self._watermarks.items():
             if feed not in set(Kind):

@@ -12,7 +12,7 @@ from tests.simulation.run import Plan, simulate
 
 __all__ = ["postgres"]
 
-PLANS = [Plan(seed, lives=2 * daemons, daemons=daemons) for daemons in (2, 3) for seed in range(1, 7)]
+PLANS = [Plan(seed, lives=2 * daemons, daemons=daemons) for daemons in (2, 3) for seed in range(1, 5)]
 
 
 @pytest.fixture(scope="module")
