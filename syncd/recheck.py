@@ -74,6 +74,9 @@ class Recheck:
             return Verdict(Next.WAIT, "its domain order cannot be read any more")
         policy = self._policy()
         above = self._above(subject)
+        unread = _unread(subject, above)
+        if unread:  # it may be past the point of no return
+            return Verdict(Next.WAIT, f"the {unread} of {subject.number} cannot be read")
         for record in (subject, *above):
             if record.state in policy.lifecycles[record.kind].held or self._is_unapproved(record):
                 return Verdict(Next.WAIT, f"{record.number} is now {record.state_label or record.state}")
@@ -215,3 +218,13 @@ class Recheck:
             if parent is not None:
                 found += self._om.read_many(parent[0], [parent[1]])
         return found
+
+
+def _unread(subject: Record, above: list[Record]) -> str:
+    """What a subject stands with and a look did not show, "" when all is there."""
+    here = {(record.kind, record.id) for record in above}
+    for record in (subject, *above):
+        for name, place in record.parents().items():
+            if name != "parent" and place not in here:
+                return name.replace("_", " ")
+    return ""

@@ -206,6 +206,21 @@ def test_an_update_of_a_closed_work_order_is_overtaken(world, claim_of):
     assert world.fsm.writes == []
 
 
+def test_an_update_whose_line_cannot_be_read_waits(world):
+    """Nobody knows whether it is past the point of no return."""
+    world.order("Fiber Access")
+    world.settle_down()
+    (work_order,) = world.work_orders
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), priority="high")
+    world.take_in()
+    line = world.om.records.pop((Kind.ORDER_LINE, world.id("ORDL1")))
+    world.settle_down()
+    assert world.work_orders == [work_order]
+    world.om.records[Kind.ORDER_LINE, line.id] = line
+    world.settle_down()
+    assert world.work_orders[0].get("priority") == "high"
+
+
 def test_an_outage_during_creates_is_told_once_and_its_end_once(world, events):
     """Every try fails in the same way; nothing in between says that the system is back."""
     world.order("Fiber Access", "Fiber Access", "Fiber Access")
