@@ -35,7 +35,7 @@ $(DEV): $(STAMP)
 demo: $(STAMP) ## play the whole scenario against the sandbox systems
 	@$(BIN)/syncd demo
 
-test: $(DEV) lint unit seeds wheel ## every check that CI runs
+test: $(DEV) lint unit wheel ## every check that CI runs
 
 lint: $(DEV) ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
