@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -85,6 +85,14 @@ def make_private(path: Path) -> None:
         ) from None
 
 
+def begin_file(path: Path) -> None:
+    """Lets a new and still empty file keep track of its free pages, so that it can shrink. Only then: later it takes a lock."""
+    if path.stat().st_size == 0:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("VACUUM")  # writes it down
+
+
 class Database:
     """An engine for one URL. Safe to use from any thread; a connection belongs to one transaction."""
 
@@ -131,6 +139,15 @@ class Database:
         """A connection of its own without a transaction, for what belongs to the connection itself."""
         with self.translated(), self._engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def shrink(self) -> None:
+        """Hands free pages of a SQLite file back, if it was created to keep track of them."""
+        if self.is_sqlite:
+            with self.session() as connection:
+                driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+                driver.executescript(
+                    "PRAGMA incremental_vacuum"
+                )  # steps to its end; one execute frees one page
 
     @contextmanager
     def _begin(self, how: str) -> Iterator[Connection]:

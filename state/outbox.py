@@ -39,7 +39,7 @@ def words(*statuses: EffectStatus) -> list[Any]:
     return [literal_column(f"'{status.value}'") for status in statuses]
 
 
-_OPEN = words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
+OPEN_WORDS = words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
 _UNSENT = words(*(s for s in sources("overtaken") if s is not EffectStatus.IN_FLIGHT))
 
 _STORED = select(
@@ -77,18 +77,21 @@ _LOSE = (
 _FORGET = delete(O).where(O.c.key.in_(bindparam("keys", expanding=True)))
 _OF_SUBJECT = (
     select(O.c.key, O.c.kind, O.c.status, O.c.target)
-    .where(O.c.subject == bindparam("subject"), O.c.status.in_(_OPEN))
+    .where(O.c.subject == bindparam("subject"), O.c.status.in_(OPEN_WORDS))
     .order_by(O.c.id)
 )
 _PARKED = (
     select(O.c.key, O.c.subject, O.c.reason)
-    .where(O.c.status.in_(_OPEN), O.c.status == EffectStatus.PARKED.value)
+    .where(O.c.status.in_(OPEN_WORDS), O.c.status == EffectStatus.PARKED.value)
     .order_by(O.c.id)
 )
 
 
 _OF_TARGET = select(O.c.id, O.c.effect).where(
-    O.c.subject == bindparam("subject"), O.c.target == bindparam("old"), O.c.status.in_(_OPEN)
+    O.c.subject == bindparam("subject"), O.c.target == bindparam("old"), O.c.status.in_(OPEN_WORDS)
+)
+_DONE_OF = select(O.c.effect).where(
+    O.c.subject == bindparam("subject"), O.c.status == EffectStatus.DONE.value
 )
 _NEWEST_CREATE = (
     select(O.c.subject, O.c.target)
@@ -197,6 +200,12 @@ def of_subject(connection: Connection, subject: str) -> tuple[KnownEffect, ...]:
     """The effects of a domain order that are neither done nor superseded, oldest first."""
     rows = connection.execute(_OF_SUBJECT, {"subject": subject})
     return tuple(KnownEffect(row.key, row.kind, EffectStatus(row.status), row.target) for row in rows)
+
+
+def markers(connection: Connection, subject: str) -> frozenset[str]:
+    """The markers of everything that is known to have been written for a domain order."""
+    effects = connection.scalars(_DONE_OF, {"subject": subject})
+    return frozenset(marker for effect in effects if (marker := effect.get("marker", "")))
 
 
 def parked(connection: Connection) -> tuple[ParkedEffect, ...]:

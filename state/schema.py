@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration."""
 
 metadata = MetaData()
@@ -321,6 +321,7 @@ outbox = Table(
     Index("outbox_in_flight", "lease_until", sqlite_where=text(IN_FLIGHT), postgresql_where=text(IN_FLIGHT)),
     Index("outbox_moved", "moved_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     Index("outbox_by_kind", "kind", "status"),
+    Index("outbox_by_subject", "subject"),
     sqlite_autoincrement=True,  # an id is never used twice: a late worker must not match another effect
 )
 

@@ -11,9 +11,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, Text, and_, bindparam, or_, select, type_coerce
 
+from mappings.changes import same
 from mappings.model import TRAIT_KINDS, Kind, Record
+from mappings.retention import as_far_as_known, is_reduced
 from state import schema
 
 CHUNK = 500
@@ -73,6 +75,13 @@ _BELOW = {
 }
 
 
+REDUCED = '{"":'
+"""How the body of a reduced snapshot begins."""
+_IS_REDUCED = type_coerce(_T.c.fields, Text).startswith(REDUCED, autoescape=True)
+_REDUCED_MANY = _MANY.where(_IS_REDUCED)
+_WHOLE_IDS = _IDS.where(~_IS_REDUCED)
+
+
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(values)
     while part := list(islice(rest, CHUNK)):
@@ -86,11 +95,25 @@ def to_record(row: Sequence[Any]) -> Record:
 
 
 def known(connection: Connection, kind: Kind, ids: Iterable[str]) -> frozenset[str]:
-    """Which of `ids` have a snapshot."""
+    """Which of `ids` have a snapshot with its body."""
     found: set[str] = set()
     for part in chunks(dict.fromkeys(ids)):
-        found.update(connection.scalars(_IDS, {"kind": kind.value, "ids": part}))
+        found.update(connection.scalars(_WHOLE_IDS, {"kind": kind.value, "ids": part}))
     return frozenset(found)
+
+
+def at_rest(connection: Connection, records: Iterable[Record]) -> frozenset[tuple[Kind, str]]:
+    """Which of these records say what their reduced snapshots said."""
+    by_kind: dict[Kind, dict[str, Record]] = {}
+    for record in records:
+        by_kind.setdefault(record.kind, {})[record.id] = record
+    return frozenset(
+        (kind, stored.id)
+        for kind, some in by_kind.items()
+        for part in chunks(some)
+        for stored in map(to_record, connection.execute(_REDUCED_MANY, {"kind": kind.value, "ids": part}))
+        if same(stored, some[stored.id])
+    )
 
 
 class Snapshots:
@@ -139,6 +162,13 @@ class Snapshots:
         if record.kind is Kind.ORDER_LINE:
             self._lines.clear()  # it may belong to another order now
         return True
+
+    def restore(self, record: Record) -> None:
+        """Gives a reduced snapshot its body again, as far as anybody knows: what it says now."""
+        stored = self.get(record.kind, record.id)
+        if stored is not None and is_reduced(stored):
+            whole = as_far_as_known(stored, record)
+            self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = whole
 
     def flush(self) -> None:
         """Writes what `put` has taken. Called before any statement that joins snapshots, and before the commit."""

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from mappings.budget import Purpose, Terms
-from mappings.model import EffectStatus, Kind, System
+from mappings.model import Kind, Record, System
 from mappings.requests import Request
 from state import (
     budget,
@@ -25,6 +25,7 @@ from state import (
     leases,
     ledger,
     outbox,
+    prune,
     quarantine,
     requests,
     snapshots,
@@ -58,6 +59,7 @@ from state.types import (
     Parked,
     ParkedEffect,
     Permits,
+    Pruned,
     QuarantinedRecord,
     SafetyStop,
     StateError,
@@ -96,6 +98,7 @@ __all__ = [
     "Parked",
     "ParkedEffect",
     "Permits",
+    "Pruned",
     "QuarantinedRecord",
     "SafetyStop",
     "StateError",
@@ -231,9 +234,27 @@ class Store:
             self._config = config
 
     def known(self, kind: Kind, ids: Iterable[str]) -> frozenset[str]:
-        """Which of `ids` have a snapshot."""
+        """Which of `ids` have a snapshot with its body."""
         with self._database.reading() as connection:
             return snapshots.known(connection, kind, ids)
+
+    def at_rest(self, records: Iterable[Record]) -> frozenset[tuple[Kind, str]]:
+        """Which of these records say what was known when their bodies were given up: nothing follows from them."""
+        with self._database.reading() as connection:
+            return snapshots.at_rest(connection, records)
+
+    def prune(
+        self, closed: Mapping[Kind, frozenset[str]], before: datetime, *, after: str = "", limit: int = 50
+    ) -> Pruned:
+        """Gives up bodies and history of the next `limit` orders behind the id `after` that ended, and were not changed
+        since `before`. `closed` are the states in which a record has ended."""
+        with self._database.deciding() as connection:
+            now = self._now(connection)
+            return prune.prune(connection, closed, before, now=now, after=after, limit=limit)
+
+    def shrink(self) -> None:
+        """Gives the space that was freed back to the file system, where the file was made for that (SQLite)."""
+        self._database.shrink()
 
     def claim(
         self,
@@ -343,9 +364,8 @@ class Store:
 
     def remembered(self, subject: str) -> frozenset[str]:
         """The markers of what is known to have been written for a domain order."""
-        with self.history() as history:
-            stored = history.effects_of(subject)
-        return frozenset(e.effect.marker for e in stored if e.status is EffectStatus.DONE and e.effect.marker)
+        with self._database.reading() as connection:
+            return outbox.markers(connection, subject)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

@@ -86,6 +86,10 @@ class Transaction:
         """
         return self._snapshots.put(record, by_id=by_id)
 
+    def restore(self, record: Record) -> None:
+        """Gives the snapshot of a record its body again where it was given up; the record itself is not taken in."""
+        self._snapshots.restore(record)
+
     def subjects_of(self, kind: Kind, id: str) -> tuple[tuple[Kind, str], ...]:
         """The domain orders and order tasks that a record concerns, sorted.
 

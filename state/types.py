@@ -306,6 +306,29 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was given up: of how many orders, how many bodies of records and effects, how many entries of the ledger.
+
+    `last` is the last order that was looked at, "" when there was none.
+    """
+
+    last: str
+    orders: int = 0
+    records: int = 0
+    effects: int = 0
+    entries: int = 0
+
+    def __add__(self, other: Pruned) -> Pruned:
+        return Pruned(
+            other.last,
+            self.orders + other.orders,
+            self.records + other.records,
+            self.effects + other.effects,
+            self.entries + other.entries,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Permits:
     """A block of `count` permits for requests, to be used within `valid_s`; with none, when to ask again."""
 

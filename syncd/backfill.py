@@ -174,6 +174,8 @@ class Backfill:
 
         def act(tx: Transaction) -> Counter[str]:
             tx.preload(kind, [record.id for record in page.records])
+            for record in above:
+                tx.restore(record)
             for record in (*above, *page.records):
                 with tx.unremembered(so=tx.snapshot(record.kind, record.id) is None):
                     self._observer.observe(tx, record, sightings)

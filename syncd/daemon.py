@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from mappings.model import System
 from state.store import run_lock, upgrade
-from syncd import __version__, exits, logs
+from syncd import __version__, exits, logs, retention
 from syncd.catch_up import ORDER
 from syncd.clock import SteadyClock, SystemClock
 from syncd.condition import as_fields, as_line, condition
@@ -184,6 +184,7 @@ class Daemon:
             "gate": self._answer_requests,
             "sweep": self._sweep,
             "watch": self._watch,
+            "prune": self._prune,
         }
         for name, seconds in _intervals(figures).items():
             at = {"next_run_time": first[name]} if name in first else {}
@@ -265,6 +266,21 @@ class Daemon:
             if self._is_news("watch", error):
                 self._log.event("watch.failed", error=type(error).__name__, exc_info=error)
 
+    def _prune(self) -> None:
+        """One tick of the retention."""
+        keep_s = self._app.figures().retention_s
+        if keep_s is None or self._app.catch_up.lasts():
+            return
+        try:
+            assert self._app.live is not None, "build makes it"
+            policy, span = self._app.live.policy(), timedelta(seconds=keep_s)
+            done = retention.prune(self._app.store, policy, span, datetime.now(UTC), self._stopping.is_set)
+            retention.tell(self._log, done)
+            self._troubles.pop("prune", None)
+        except Exception as error:  # noqa: BLE001 - the one broad except of the retention: the next tick goes on
+            if self._is_news("prune", error):
+                self._log.event("prune.failed", error=type(error).__name__, exc_info=error)
+
     def _deliver(self) -> None:
         with self._app.pulse.busy("delivery"):
             while not self._stopping.is_set():
@@ -292,6 +308,7 @@ def _intervals(figures: Figures) -> dict[str, float]:
     intake = {f"intake-{system}": figures.poll_interval_s[system] for system in FEEDS}
     shortest = min(figures.poll_interval_s.values())
     rest = {"notes": shortest, "gate": shortest, "watch": shortest, "sweep": figures.sweep_every_s}
+    rest["prune"] = retention.EVERY_S
     return {**intake, **rest}
 
 

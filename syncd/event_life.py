@@ -69,6 +69,13 @@ LIFE = (
         "An older state was brought to this version's form; a copy of it was kept.",
         "expected found file",
     ),
+    event("prune.failed", "error", "Old bodies and history could not be given up.", "error detail trace"),
+    event(
+        "state.pruned",
+        "info",
+        "Bodies and history of orders that ended long ago were given up; what they came to stays.",
+        "orders records effects rows",
+    ),
     event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
     ),

@@ -47,6 +47,8 @@ class Figures:
     """Of the profile of field service."""
     traits: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     """Kinds of rows that describe a line or a domain order, where the profile reads them, with the fields that name these."""
+    retention_s: float | None = None
+    """How long bodies and history of orders that ended are kept; None: for ever."""
     step_limit_s: float = 150.0
     """How long one step of a lane may take before it counts as hung: longer than any exchange and any transaction."""
     watch: Thresholds = field(default_factory=Thresholds)
@@ -109,6 +111,7 @@ def figures_of(config: Config) -> Figures:
         config_hash=config.hash,
         creates=config.profiles[System.FIELD_SERVICE].creates,
         traits=traits_of(config.profiles[System.ORDER_MANAGEMENT]),
+        retention_s=config.state.retention.total_seconds() if config.state.retention else None,
         step_limit_s=2 * deadline + STEP_SPARE_S,
         watch=_thresholds(config),
     )

@@ -171,7 +171,9 @@ class Intake:
         """Everything that a page shows, inside the caller's transaction; no watermark moves."""
         _preload(tx, (*above, *page.records))
         # Not `by_id`: another poller may have stored a newer version since we read these.
-        for record in (*above, *page.records):
+        for record in above:
+            self._observer.observe_above(tx, record, sightings, quiet=quiet)
+        for record in page.records:
             self._observer.observe(tx, record, sightings, quiet=quiet)
         self._release(tx, page, sightings)
         for bad in page.unreadable:
@@ -212,7 +214,7 @@ class Intake:
         with self._store.deciding() as tx:
             _preload(tx, (*above, record))
             for one in above:
-                self._observer.observe(tx, one, sightings)
+                self._observer.observe_above(tx, one, sightings)
             self._observer.reread(tx, record, sightings)
         sightings.tell(self._log)
 
@@ -287,6 +289,8 @@ class Intake:
         found when that is seen.
         """
         records = [record for record in records if record.kind not in TRAIT_KINDS]
+        resting = self._store.at_rest(records)
+        records = [record for record in records if (record.kind, record.id) not in resting]
         here = {(r.kind, r.id) for r in records}
         layers: list[Record] = []
         wanted = self._unknown(self._wanted(records), here)

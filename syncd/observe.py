@@ -15,6 +15,7 @@ from mappings.changes import What
 from mappings.effects import Decision, Effect
 from mappings.links import merged_into, taken_away
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record
+from mappings.retention import as_far_as_known
 from mappings.scheduling import schedule
 from state.store import LedgerEntry, Transaction
 from syncd.closure_requests import keep_request
@@ -69,6 +70,8 @@ class Observer:
             if record.kind is Kind.WORK_ORDER:
                 self._link_again(tx, record, sightings)
             return
+        if before is not None:
+            before = as_far_as_known(before, record)
         if before is None and record.kind in SUBJECT_KINDS and record.created_at >= self._baseline:
             _look_at_whole(tx, record)
         if not tx.record(record, by_id=by_id):
@@ -83,6 +86,13 @@ class Observer:
         keep_request(tx, before, record, self._policy())
         if not quiet:
             self._decide(tx, before, record, sightings)
+
+    def observe_above(
+        self, tx: Transaction, record: Record, sightings: Sightings, *, quiet: bool = False
+    ) -> None:
+        """As `observe`, for a record above another that something may follow from: it is needed with its body."""
+        tx.restore(record)
+        self.observe(tx, record, sightings, quiet=quiet)
 
     def reread(self, tx: Transaction, record: Record, sightings: Sightings) -> None:
         """As `observe`, for a record that a person lets out of quarantine: decided about even when nothing changed.

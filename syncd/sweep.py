@@ -20,6 +20,7 @@ from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind
 from mappings.keys import VERSION
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record, System
+from mappings.retention import as_far_as_known
 from state.store import Store, Transaction
 from syncd.filling import fill, is_known
 from syncd.intake import Intake
@@ -153,6 +154,8 @@ class Sweep:
 
         def act(tx: Transaction, sightings: Sightings) -> None:
             tx.preload(kind, [record.id for record in records])
+            for record in above:
+                tx.restore(record)
             for record in (*above, *records):
                 self._see(run, tx, record, sightings, behind)
             for bad in stretch.unreadable:
@@ -376,6 +379,7 @@ def _age(record: Record) -> tuple[int, object]:
 
 def _difference(before: Record, now: Record) -> str:
     """The names of what differs; values stay out of reports."""
+    before = as_far_as_known(before, now)
     names = [name for name in sorted({*before.fields, *now.fields}) if before.get(name) != now.get(name)]
     if changes.status(before) != changes.status(now):
         names.insert(0, "state")

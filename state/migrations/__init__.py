@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, String, column, inspect, select, table
 
-from state.engine import MIGRATING, Database, make_private, parse_url, sqlite_file
+from state.engine import MIGRATING, Database, begin_file, make_private, parse_url, sqlite_file
 from state.schema import HEAD, metadata
 from state.types import StateMissing, StateNewer, StateOutdated
 
@@ -24,6 +24,7 @@ def create_or_migrate(url: str) -> None:
     path = sqlite_file(parse_url(url))
     if path is not None:
         make_private(path)
+        begin_file(path)
     database = Database(url)
     try:
         with database.writing(MIGRATING) as connection:

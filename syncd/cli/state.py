@@ -99,6 +99,41 @@ def migrate(config_path: Path) -> int:
 
 
 @command.command(
+    epilog=epilog("syncd state prune --older-than 90d", exits.OK, exits.USAGE, exits.LOCKED, exits.CONFIG)
+)
+@config_option
+@click.option("--older-than", metavar="DURATION", help='Instead of [state] retention, such as "90d".')
+def prune(config_path: Path, older_than: str | None) -> int:
+    """Gives up bodies and history of orders that ended long ago.
+
+    An order goes as a whole: it, its lines, domain orders, tasks and work orders have ended, none was changed since, and nothing
+    of it waits. What stays is the number, the state, the links, the plan, and what was written under which key: read again, by a
+    feed, a sweep or a backfill, it decides nothing. The daemon does this by itself, once an hour. Safe beside it.
+    """
+    config = load(config_path, need_secrets=False)
+    from state.store import Store
+    from syncd import retention
+    from syncd.clock import SystemClock
+    from syncd.config.values import parse_duration
+    from syncd.policies import policy_of
+
+    span = config.state.retention if older_than is None else parse_duration(older_than)
+    if span is None:
+        raise click.UsageError("[state] retention is not set; say --older-than, such as 90d")
+    now = SystemClock().now
+    store = Store(state_url(config), now)
+    try:
+        done = retention.prune(store, policy_of(config), span, now())
+    finally:
+        store.close()
+    click.echo(
+        f"{done.orders} orders: the bodies of {done.records} records and {done.effects} effects and {done.entries}"
+        " entries of the ledger were given up"
+    )
+    return exits.OK
+
+
+@command.command(
     epilog=epilog(
         "syncd state copy --to postgresql://syncd@db.example.com/syncd", exits.OK, exits.LOCKED, exits.CONFIG
     )

@@ -29,6 +29,7 @@ SINGLE = frozenset(
         ("order_management", "poll_interval"),
         ("field_service", "page_size"),
         ("field_service", "poll_interval"),
+        ("state", "retention"),
         ("daemon", "drain_timeout"),
         ("daemon", "longest_pause"),
     }

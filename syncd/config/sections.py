@@ -30,6 +30,11 @@ class StateSection(Section):
         default=None, description="of the database user", examples=[{"credential": "database-password"}]
     )
 
+    retention: Annotated[Duration, between("1d", "3650d")] | None = Field(
+        default=timedelta(days=90),
+        description="how long bodies and history of orders that ended are kept; what they came to stays for ever",
+    )
+
     def connect_url(self) -> str:
         """The URL with the password in it: for the engine only, never for a log."""
         if self.password is None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,33 @@ def test_a_newer_state_ends_with_78_and_the_way_out(
     assert "syncd state restore FILE" in (playground.folder / "daemon.log").read_text(encoding="utf-8")
     migrated = playground.verb("state", "migrate")
     assert (migrated.returncode, "install the newer syncd" in migrated.stderr) == (78, True)
+
+
+def test_old_orders_are_pruned_and_nothing_follows_when_they_are_read_again(
+    playground: Playground, sandbox: Sandbox, state: Path
+) -> None:
+    """What the sandbox calls history is over; a backfill has taken it in, and takes it in once more."""
+    sandbox.control("POST", "history", {"domain_orders": 40})
+    for row in sandbox.report()["work_orders"]:
+        if not row["state_name"].startswith("closed"):
+            sandbox.control("POST", f"work-orders/{row['sys_id']}/cancel", {"reason": "over"})
+    today = datetime.now(UTC).date()
+    period = ("--since", str(today - timedelta(days=500)), "--until", str(today))
+    assert playground.verb("backfill", *period).returncode == 0
+    for _ in range(3):
+        assert playground.verb("once").returncode == 0
+    full = sql(state, "SELECT count(*) FROM snapshots WHERE fields LIKE '{\"\":%'")
+    done = playground.verb("state", "prune", "--older-than", "1s")
+    assert done.returncode == 0, done.stderr
+    assert " orders: the bodies of " in done.stdout
+    assert not done.stdout.startswith("0 ")
+    assert sql(state, "SELECT count(*) FROM snapshots WHERE fields LIKE '{\"\":%'") > full
+    writes = sandbox.writes()
+    assert playground.verb("backfill", *period, "--name", "again").returncode == 0
+    assert playground.verb("sweep").returncode == 0
+    assert playground.verb("once").returncode == 0
+    assert sandbox.writes() == writes
+    assert playground.verb("state", "verify").returncode == 0
 
 
 @pytest.mark.postgres
