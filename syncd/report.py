@@ -7,8 +7,8 @@ people. Only reads, and talks to no remote system.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from mappings.budget import Terms
 from mappings.model import EffectStatus, Kind, System
@@ -29,8 +29,10 @@ from state.store import (
     Watermark,
 )
 from syncd.health import LONGEST_PAUSE_S
+from syncd.intake import FEEDS
 
 BEGINNING_YEAR = 1970
+BEGINNING = datetime(BEGINNING_YEAR, 1, 1, tzinfo=UTC)
 """Of the watermark of a feed that has not brought a row."""
 SHOWN_DOUBTS = 20
 SILENT = timedelta(minutes=5)
@@ -73,7 +75,7 @@ def look(store: Store, now: datetime, terms: Mapping[System, Terms] | None = Non
         requests = history.requests()
         subjects = [history.record(one.subject_kind, one.subject) for one in requests]
         return Status(
-            summary=store.summary(),
+            summary=_with_unread(store.summary(), history.baseline(), now),
             baseline=history.baseline(),
             now=now,
             stops=history.stops(),
@@ -89,6 +91,18 @@ def look(store: Store, now: datetime, terms: Mapping[System, Terms] | None = Non
             requests=requests,
             numbers={record.id: record.number for record in subjects if record is not None},
         )
+
+
+def _with_unread(summary: Summary, baseline: Baseline | None, now: datetime) -> Summary:
+    """Feeds that were never read are told too: what keeps them from it is what a person asks for."""
+    known = {feed.feed for feed in summary.feeds}
+    since = baseline.created_at if baseline is not None else now
+    unread = [Watermark(kind, BEGINNING, "", None, since) for kind in sorted(_FEEDS - known)]
+    return replace(summary, feeds=tuple(sorted((*summary.feeds, *unread), key=lambda feed: feed.feed)))
+
+
+def was_read(feed: Watermark) -> bool:
+    return feed.read_at is not None or feed.passed_until is not None or feed.stamp != BEGINNING
 
 
 def waits_for_a_person(status: Status) -> list[SafetyStop]:
@@ -142,7 +156,7 @@ def _reads(one: Outage, feed: str) -> bool:
     return one.lane == "notes" and one.system == system
 
 
-_FEEDS = frozenset(kind.value for kind in Kind)
+_FEEDS = frozenset(kind.value for kinds in FEEDS.values() for kind in kinds)
 
 
 def as_json(status: Status) -> dict[str, object]:
@@ -214,7 +228,7 @@ def _feed(feed: Watermark, status: Status) -> dict[str, object]:
         "system": system_of(feed.feed) or None,
         "watermark": instant(feed.stamp),
         "passed_until": instant(feed.passed_until),
-        "moved_at": instant(feed.updated_at),
+        "moved_at": instant(feed.updated_at) if was_read(feed) else None,
         "lag_s": round(lag(feed, status.now).total_seconds()),
         "waits_for": waits_for(feed, status) or None,
     }

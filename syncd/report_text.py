@@ -19,6 +19,7 @@ from syncd.report import (
     waiting,
     waits_for,
     waits_for_a_person,
+    was_read,
 )
 
 SHOWN_PARKED = 20
@@ -113,7 +114,7 @@ def _feeds(status: Status) -> Block:
             feed.feed,
             reached(feed),
             age(lag(feed, status.now)),
-            f"{age(status.now - feed.updated_at)} ago",
+            f"{age(status.now - feed.updated_at)} ago" if was_read(feed) else "never",
             waits_for(feed, status) or "-",
         )
         for feed in status.summary.feeds

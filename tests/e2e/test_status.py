@@ -22,7 +22,8 @@ def sandbox(playground: Playground) -> Sandbox:
     done = playground.verb("state", "init", "--from", "now")
     assert done.returncode == 0, done.stderr
     playground.start_daemon()
-    wait_for("the end of the catch-up", lambda: not status(playground)["catching_up"])
+    log = playground.folder / "daemon.log"
+    wait_for("the end of the catch-up", lambda: "catch_up.finished" in log.read_text("utf-8"), limit_s=60)
     return started
 
 

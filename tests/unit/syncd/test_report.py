@@ -98,7 +98,7 @@ def test_a_new_state_shows_no_empty_tables_and_no_instants_of_1970():
         Status(summary(feeds=(beginning,), effects={}, snapshots={}, oldest_pending=None), None, NOW)
     )
     assert "effect  " not in text
-    assert text.splitlines()[-1] == "work_order  nothing there yet  0 s  0 s ago    -"
+    assert text.splitlines()[-1] == "work_order  nothing there yet  0 s  never      -"
 
 
 def test_a_state_without_baseline_says_how_to_begin():

@@ -8,7 +8,8 @@ import pytest
 
 from connectors.errors import Misconfigured, Unreachable
 from mappings.model import System
-from syncd.report import look, outages
+from syncd.report import look, outages, waits_for
+from syncd.report_text import as_text
 from syncd.vitals import Vitals
 
 FSM = System.FIELD_SERVICE
@@ -88,3 +89,12 @@ def test_delivery_says_when_it_last_wrote_to_a_system(world, vitals):
     after = {lane.system: lane for lane in look(world.store, world.time.now).lanes}
     assert after["field_service"].worked_at == lanes["field_service"]
     assert after["field_service"].outage is not None
+
+
+def test_a_feed_that_was_never_read_is_told_with_what_keeps_it(world, vitals):
+    world.health.failed(FSM, "intake of field_service", Unreachable("no connection"))
+    vitals.keep()
+    found = look(world.store, world.time.now)
+    feeds = {feed.feed: waits_for(feed, found) for feed in found.summary.feeds}
+    assert feeds["work_order"].startswith("field service: Unreachable since")
+    assert "never" in as_text(found)
