@@ -58,7 +58,7 @@ class Case:
         return [n["text"] for n in self.record()["notes"] if f"[syncd:1:{word}:" in n["text"]]
 
     def until(self, what: str, look: Callable[[], Any]) -> Any:
-        return self.site.wait_for(what, look)
+        return self.site.wait_for(what, look, limit_s=60)
 
     def alarms(self, event: str) -> int:
         return sum(line["domain_order"] == self.id for line in self.site.events(event))

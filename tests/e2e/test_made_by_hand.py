@@ -53,7 +53,7 @@ class Case:
         return self.site.control("POST", path, **body)
 
     def until(self, what: str, look: Callable[[], Any]) -> Any:
-        return self.site.wait_for(what, look)
+        return self.site.wait_for(what, look, limit_s=60)
 
 
 def test_one_made_by_hand_is_found_noted_counted_and_left_alone(office: Any) -> None:
@@ -111,14 +111,20 @@ def test_a_copy_is_flagged_and_a_deleted_one_is_not_made_again(office: Any) -> N
     case = Case(office)
     (ours,) = case.subject("Fiber Access").work_orders
     copy = case.post(f"work-orders/{ours['number']}/copy")
-    twice = "was made twice"
-    office.ground.verb("sweep")
-    case.until("a flag", lambda: any(twice in n["text"] for n in case.work_order(copy["number"])["notes"]))
+
+    def flagged() -> bool:
+        office.ground.verb("sweep")  # not while another one sweeps
+        return any("was made twice" in n["text"] for n in case.work_order(copy["number"])["notes"])
+
+    case.until("a flag", flagged)
     first = case.subject("Managed Router").work_orders[0]
     office.control("DELETE", f"work-orders/{first['number']}")
-    for _ in range(2):
+
+    def noted() -> list[str]:
         office.ground.verb("sweep")
-    case.until("a note", lambda: case.notes("Managed Router", "vanished"))
+        return case.notes("Managed Router", "vanished")
+
+    case.until("a note", noted)
     assert first["correlation_id"] not in {
         r["correlation_id"] for r in office.sandbox.report()["work_orders"]
     }
