@@ -5,7 +5,7 @@ Called by `state.store` for delivery. A queue is one domain order and one target
 - what is in flight or in doubt blocks everything else of its queue; doubt goes before what is pending;
 - gate answers go before everything that is pending;
 - the queues of live effects go before those that a backfill filled; within a queue birth decides alone;
-- a parked effect blocks only later ones with the same target, and no gate answer;
+- a parked effect blocks only later ones with the same target, and no gate answer; a parked note blocks nothing;
 - an order for which a promise was broken waits as a whole.
 
 A claim is durable as `in_flight` before it is handed out, so a crash can never hide that something may have been sent.
@@ -51,7 +51,11 @@ def _goes_before(one: Any, other: Any) -> ColumnElement[bool]:
 
 def _behind_parked(row: Any) -> ColumnElement[bool]:
     parked = select(_P.c.id).where(
-        _same_queue(_P, row), _P.c.status == _PARKED, _P.c.target == row.c.target, _P.c.id < row.c.id
+        _same_queue(_P, row),
+        _P.c.status == _PARKED,
+        _P.c.kind != EffectKind.WRITE_NOTE.value,
+        _P.c.target == row.c.target,
+        _P.c.id < row.c.id,
     )
     return and_(row.c.status == _PENDING, row.c.priority > 0, exists(parked.correlate(row)))
 

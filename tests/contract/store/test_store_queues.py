@@ -138,6 +138,12 @@ class TestQueues:
         intend(gate)
         assert list(claim()) == ["gate"]
 
+    def test_a_parked_note_holds_nothing_back(self, make, intend, claim, settle, note):
+        """A text that a system refused is no reason to keep a cancel from it, or the next note."""
+        intend(note, make.effect("later", system=System.ORDER_MANAGEMENT, target="d1"))
+        settle(claim()["note"], Parked("too long"))
+        assert list(claim()) == ["later"]
+
     def test_a_parked_gate_answer_does_not_block_an_earlier_note(self, intend, claim, settle, note, gate):
         intend(note)
         intend(gate)
