@@ -31,9 +31,14 @@ def cancellations(changes: Sequence[Change], source: Record, facts: Facts, polic
     # with a create goes whatever waits behind it for the same work order: an update, a cancel of an earlier change
     void = tuple(e.key for e in facts.effects if e.target in unsent and e.status in UNSENT)
     decision = replace(nothing(facts, reason), supersede=void)
-    if changes and not any(change.what in _CALLS for change in of_orders(changes)):
-        return decision
-    reached = [target for target in targets(facts, policy) if target.id not in unsent]
+    called = not changes or any(change.what in _CALLS for change in of_orders(changes))
+    # closed when its order was cancelled, or so we thought; a cancel that was sent before has its key, and is not repeated
+    reopened = {change.record.id for change in changes if change.what is What.REOPENED}
+    reached = [
+        target
+        for target in targets(facts, policy)
+        if target.id not in unsent and (called or target.id in reopened)
+    ]
     if not reached:
         return decision
     by = ponr.reached_by(facts, policy.ponr_scope)

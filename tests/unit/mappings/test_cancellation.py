@@ -223,3 +223,18 @@ def test_a_work_order_of_several_goes_when_every_one_of_them_is_cancelled(make, 
     )
     (effect,) = _cancelled(make, _facts(make, elsewhere={"wo1": (other,)})).effects
     assert (effect.kind is EffectKind.CANCEL_WORK_ORDER) is goes
+
+
+def test_a_work_order_that_is_reopened_after_its_order_was_cancelled_is_cancelled_too(make):
+    """It was closed when the order was cancelled, as far as anybody knew; a cancel sent before keeps its key."""
+    facts = _facts(make)
+    (reopened,) = facts.work_orders
+    decision = decide((make.change(What.REOPENED, reopened),), facts, make.policy())
+    assert [(e.kind, e.key) for e in decision.effects] == [(EffectKind.CANCEL_WORK_ORDER, "cancel:wo1:do1:4")]
+
+
+def test_another_change_of_its_work_order_cancels_nothing_again(make):
+    facts = _facts(make)
+    (seen,) = facts.work_orders
+    decision = decide((make.change(What.STATUS_CHANGED, seen, seen),), facts, make.policy())
+    assert EffectKind.CANCEL_WORK_ORDER not in {effect.kind for effect in decision.effects}
