@@ -43,6 +43,7 @@ __all__ = [
     "refused",
     "settled",
     "taken_back",
+    "unwanted",
 ]
 
 
@@ -57,12 +58,18 @@ def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) ->
     Another life may have made the work order, noted it, and ended; the order may have been cancelled since.
     """
     parts = [named(facts, policy), seen_again(work_order, facts, policy)]
+    return combined(facts, [*parts, unwanted(work_order, link, facts, policy)])
+
+
+def unwanted(work_order: Record, link: Link, facts: Facts, policy: Policy) -> Decision:
+    """The end of a work order that is linked when its subject is cancelled already: a worker that was given up may have sent
+    a create that was given up too."""
     source = cancelled_by(facts, policy)
-    if source is not None and link.origin is Origin.CREATED:
-        cancelled = cancellations((), source, facts, policy)
-        ours = tuple(effect for effect in cancelled.effects if effect.target == work_order.id)
-        parts.append(replace(cancelled, effects=ours))
-    return combined(facts, parts)
+    if source is None or link.origin is not Origin.CREATED:
+        return nothing(facts)
+    cancelled = cancellations((), source, facts, policy)
+    ours = tuple(effect for effect in cancelled.effects if effect.target == work_order.id)
+    return replace(cancelled, effects=ours)
 
 
 def redecided(facts: Facts, policy: Policy) -> Decision:

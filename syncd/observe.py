@@ -304,6 +304,8 @@ class Observer:
             self._show(tx, subject.kind, subject.id, sightings)
         else:
             self.follow_up(tx, subject.kind, subject.id, sightings)
+            if not link.noted:
+                self.apply(tx, decisions.unwanted(work_order, link, facts, self._policy()), sightings)
         self._look_for_breach((changes.Change(What.FIRST_SEEN, work_order),), tx, facts, sightings)
 
     def _unlink(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from connectors.errors import Doubtful, Unreachable
+from mappings.keys import Correlation
 from mappings.model import Kind
 from state.store import StateLocked, Store
 
@@ -324,3 +325,14 @@ def test_a_long_outage_is_no_storm(world, events):
         world.time.pass_(61)
         world.deliver()
     assert len(events) < 20
+
+
+def test_a_create_that_arrives_after_it_was_given_up_is_cancelled(world):
+    """A worker stood still past its lease; meanwhile the order was cancelled, and the create was found to be nowhere."""
+    world.order("Fiber Access")
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), "canceled")
+    world.settle_down(3)
+    late = Correlation(world.id("DO1"), "fiber", 1, 1)
+    world.fsm.put(Kind.WORK_ORDER, "WO-late", "ready", correlation_id=str(late))
+    world.settle_down(3)
+    assert [record.state for record in world.work_orders] == ["canceled"]
