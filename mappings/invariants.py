@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from mappings.closure import is_closed
 from mappings.effects import Decision, EffectKind
-from mappings.keys import Correlation
-from mappings.model import Facts, Kind, Link, Origin, Plan
+from mappings.model import Facts, Kind, Plan
 from mappings.policy import Policy
 
 
@@ -25,12 +24,15 @@ class Violation:
 
 
 def violations(facts: Facts, decision: Decision, policy: Policy) -> tuple[Violation, ...]:
-    """What is wrong with the facts of a subject, or with a decision on it."""
+    """What is wrong with the facts of a subject, or with a decision on it.
+
+    Several work orders for one intention are no such thing: people copy them, and a server that chooses ids may have made two.
+    Delivery and the sweep find, tell and cancel them.
+    """
     plan = decision.plan or facts.plan
     return (
         *_planned_twice(facts.plan),
         *(_planned_twice(decision.plan) if decision.plan != facts.plan else ()),
-        *_made_twice(facts, decision, policy),
         *_unplanned(facts, decision, plan),
         *_released_early(facts, decision, policy),
     )
@@ -41,34 +43,6 @@ def _planned_twice(plan: Plan | None) -> Iterator[Violation]:
     slots = [(planned.rule, planned.slot) for planned in plan.work_orders] if plan is not None else []
     for rule, slot in sorted({one for one in slots if slots.count(one) > 1}):
         yield Violation("S1", f"its plan has slot {slot} of rule {rule} more than once")
-
-
-def _made_twice(facts: Facts, decision: Decision, policy: Policy) -> Iterator[Violation]:
-    """Two open work orders answer one intention, and none of them is being cancelled.
-
-    Where one of them has the id that we chose, the others are copies that people made: the sweep finds and tells those.
-    """
-    found: dict[Correlation, list[Link]] = {}
-    for link in facts.links:
-        if link.origin is Origin.CREATED:
-            intention = Correlation(facts.subject.id, link.rule, link.slot, link.generation)
-            found.setdefault(intention, []).append(link)
-    cancel = EffectKind.CANCEL_WORK_ORDER
-    cancelled = {known.target for known in facts.effects if known.kind == cancel}
-    cancelled |= {effect.target for effect in decision.effects if effect.kind is cancel}
-    for intention, links in found.items():
-        ids = [link.work_order for link in links]
-        if len(ids) == 1 or intention.own_id(policy.om_id) in ids:
-            continue
-        still_open = [id for id in ids if id not in cancelled and not _has_ended(id, facts, policy)]
-        if len(still_open) > 1:
-            names = " and ".join(sorted(_name(id, facts) for id in still_open))
-            yield Violation("S1", f"{names} answer one intention, {intention}")
-
-
-def _has_ended(id: str, facts: Facts, policy: Policy) -> bool:
-    record = facts.work_order(id)
-    return id in facts.vanished or (record is not None and policy.has_ended(record.state))
 
 
 def _unplanned(facts: Facts, decision: Decision, plan: Plan | None) -> Iterator[Violation]:
@@ -95,8 +69,3 @@ def _released_early(facts: Facts, decision: Decision, policy: Policy) -> Iterato
             yield Violation(
                 "S8", f"it would be released while {record.number} is {record.state_label or record.state}"
             )
-
-
-def _name(id: str, facts: Facts) -> str:
-    record = facts.work_order(id)
-    return record.number if record is not None else id

@@ -10,11 +10,9 @@ from mappings import decisions
 from mappings.creation import create
 from mappings.effects import Decision, Effect, EffectKind
 from mappings.invariants import violations
-from mappings.keys import Correlation
-from mappings.model import EffectStatus, Kind, System
+from mappings.model import Kind, System
 
 NOTHING = Decision(Kind.DOMAIN_ORDER, "do1")
-OWN_ID = Correlation("do1", "fiber", 1, 1).own_id("om-test")
 
 
 @pytest.fixture
@@ -46,22 +44,8 @@ def test_a_plan_with_two_works_for_one_slot(make, said):
     assert said(make.facts(), replace(NOTHING, plan=twice)) == ["S1"]
 
 
-def test_two_open_work_orders_for_one_intention(make, said):
-    both = {"links": (make.link("a"), make.link("b")), "work_orders": (make.work_order("a"),)}
-    assert said(make.in_play(**both)) == ["S1"]
-
-
-def test_a_copy_beside_the_one_with_our_id_is_the_business_of_the_sweep(make, said):
-    assert said(make.in_play(links=(make.link(OWN_ID), make.link("copy")))) == []
-
-
-def test_a_second_one_that_has_ended_vanished_or_is_being_cancelled_breaks_nothing(make, said):
-    both = {"links": (make.link("a"), make.link("b"))}
-    ended = (make.work_order("a"), make.work_order("b", "canceled"))
-    cancel = make.known("cancel:b", EffectKind.CANCEL_WORK_ORDER, EffectStatus.PENDING, "b")
-    assert said(make.in_play(**both, work_orders=ended)) == []
-    assert said(make.in_play(**both, vanished=frozenset({"b"}))) == []
-    assert said(make.in_play(**both, effects=(cancel,))) == []
+def test_several_work_orders_for_one_intention_are_the_business_of_delivery_and_sweep(make, said):
+    assert said(make.in_play(links=(make.link("a"), make.link("b")))) == []
 
 
 def test_people_may_link_as_many_as_they_like(make, said):
