@@ -93,6 +93,7 @@ _NEXT = (
         _C.c.last_sent_at,
         _C.c.unremembered,
         _C.c.background,
+        _C.c.born_at,
     )
     .where(
         *_heads(),
@@ -190,6 +191,7 @@ def _to_claim(row: Any, now: datetime) -> Claim:
         claimed_at=now,
         unremembered=row.unremembered,
         background=bool(row.background),
+        born_at=row.born_at,
     )
 
 

@@ -128,6 +128,13 @@ class Claim:
     """A backfill intended it."""
     remembered: frozenset[str] = frozenset()
     """For an unremembered note: the markers of the notes on its subject that this state knows to stand."""
+    born_at: datetime | None = None
+    """When it was decided, by the clock of `claimed_at`; a key that was overtaken and is wanted again is born anew."""
+
+    @property
+    def sent_since_born(self) -> bool:
+        """Whether it may have been sent since it was decided. What was decided anew rests on a newer look."""
+        return self.last_sent_at is not None and (self.born_at is None or self.born_at <= self.last_sent_at)
 
     @property
     def silence_s(self) -> float:

@@ -54,6 +54,7 @@ LANE = "delivery"
 OURS = "[syncd:1:"
 """What every note of ours contains."""
 VANISHED = "it stood once, as a note says, and is gone; it is not made again"
+NOT_ARRIVED = "it was sent and did not arrive; the request is answered anew"
 HIDDEN = "a work order with its correlation is hidden from our user: check its access rules"
 _MAY_SEND: ContextVar[Callable[[], bool]] = ContextVar("may_send")
 """Of the claim that this worker performs."""
@@ -296,11 +297,14 @@ class Dispatch:
         return performed
 
     def _close(self, claim: Claim) -> Performed:
-        """A release of a domain order."""
+        """A release of a domain order. One that was sent and did not arrive is not sent again: what it rests on was read
+        before the doubt, and a work order may have been linked since. The gate looks anew."""
         effect = claim.effect
         current = self._om.read(effect.target_kind, effect.target)
         if says(current, effect.values):
             return Performed(claim, Done(record=current, detail="already so"))
+        if claim.sent_since_born:
+            return Performed(claim, Overtaken(NOT_ARRIVED))
         overtaken = unless_send(claim, self._recheck.close(effect))
         if overtaken is not None:
             return overtaken

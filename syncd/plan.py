@@ -275,6 +275,7 @@ class Rehearsal:
             last_sent_at=stored.last_sent_at,
             unremembered=stored.unremembered,
             remembered=before,
+            born_at=stored.born_at,
         )
         try:
             return _verdict(self._dispatch.perform(claim).outcome)

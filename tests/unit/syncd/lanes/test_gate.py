@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.errors import Misconfigured, Missing, Refused
+from connectors.errors import Doubtful, Misconfigured, Missing, Refused
 from mappings.closure import ClosureSettings
 from mappings.model import Kind
 from mappings.requests import RequestStatus
@@ -227,6 +227,32 @@ def test_a_life_that_ends_while_releasing_still_releases_once(gated):
     gated.settle_down(4)
     assert state_of(gated) == "closed_complete"
     assert len(gate_notes(gated, "released")) == 1
+
+
+def doubted(world):
+    """All is closed, and nobody knows whether the release arrived."""
+    close_all(world)
+    world.settle_down(2)
+    ask(world)
+    world.om.fail("update", Doubtful("no answer in time"))
+    while not world.store.summary().in_doubt:
+        world.settle_down(1)
+
+
+def test_a_close_in_doubt_is_not_sent_again_over_work_that_was_linked_since(gated):
+    doubted(gated)
+    gated.fsm.put(Kind.WORK_ORDER, "WO9", "draft", initiated_from=gated.id("DO1"))
+    gated.settle_down(4)
+    assert state_of(gated) == "in_progress"
+    assert "WO9" in gate_notes(gated, "held")[0]
+
+
+def test_a_close_in_doubt_that_did_not_arrive_is_answered_anew_and_released(gated):
+    doubted(gated)
+    gated.settle_down(4)
+    assert state_of(gated) == "closed_complete"
+    assert len(gate_notes(gated, "released")) == 1
+    assert gate_notes(gated, "held") == []
 
 
 def test_a_close_whose_domain_order_cannot_be_written_goes_back_to_held(gated):
