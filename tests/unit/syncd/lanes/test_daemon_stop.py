@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -24,7 +25,7 @@ from syncd.daemon import Daemon
 from syncd.cycles import Cycles
 from syncd.delivery import Drained
 from syncd.figures import Figures
-from syncd.intake import Pass
+from syncd.intake import FEEDS, Pass
 from syncd.notify import Notify
 from syncd.pulse import Pulse
 from state.store import Backlog
@@ -62,7 +63,7 @@ def answer_all():
         tries.append(1)
         if len(tries) == 5:
             say("ready")
-    return 0
+    return 0, ()
 
 tries = []
 
@@ -78,7 +79,7 @@ app = SimpleNamespace(
     figures=lambda: Figures(page_size={}, poll_interval_s={system: 0.05 for system in System}, workers=1, lease_s=60,
                             drain_timeout_s=0.5, longest_pause_s=60, sweep_every_s=3600),
     health=SimpleNamespace(pause_s=lambda *_: 0, worked=lambda *_: None, down=dict),
-    intake=SimpleNamespace(begin=feed, take_page=lambda current: False),
+    intake=SimpleNamespace(feeds=lambda system: FEEDS[system], begin=feed, take_page=lambda current: False),
     delivery=SimpleNamespace(drain=drain),
     gate=SimpleNamespace(answer_all=answer_all), journals=SimpleNamespace(wanted=lambda: ()),
     budgets=SimpleNamespace(stop=lambda: None),
@@ -101,11 +102,14 @@ def life():
         with subprocess.Popen(
             [sys.executable, "-c", LIFE, case], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
+            never_ready = threading.Timer(30, process.kill)
+            never_ready.start()
             try:
                 assert process.stdout.readline() == "ready\n"
                 process.send_signal(number)
                 _, log = process.communicate(timeout=20)
             finally:
+                never_ready.cancel()
                 process.kill()
         return process.returncode, log
 
