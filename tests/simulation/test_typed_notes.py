@@ -45,7 +45,7 @@ def test_a_feed_without_a_memory_would_be_caught(monkeypatch):
         return replace(current, position=Position(Cursor(self._systems[system].server_time())))
 
     monkeypatch.setattr(Journals, "begin", now)
-    assert caught(1)
+    assert caught(1, 2, 3, 4)
 
 
 def test_notes_under_keys_that_change_would_be_caught(monkeypatch):

@@ -22,11 +22,11 @@ class Flaky(Store):
         self.claims_fail = 0
         self.decisions_fail = 0
 
-    def claim(self, *arguments):
+    def claim(self, *arguments, **named):
         if self.claims_fail:
             self.claims_fail -= 1
             raise StateLocked("busy")
-        return super().claim(*arguments)
+        return super().claim(*arguments, **named)
 
     @contextmanager
     def deciding(self):
@@ -145,10 +145,10 @@ def test_a_defect_in_what_follows_parks_its_effect_and_no_other(world, events):
 
     right = world.observer.apply
 
-    def apply(tx, decision, sightings):
+    def apply(tx, decision, sightings, **named):
         if decision.subject == world.id("DO1") and decision.noted:
             raise ValueError("a defect")
-        right(tx, decision, sightings)
+        right(tx, decision, sightings, **named)
 
     world.observer.apply = apply
     for _ in range(3):
@@ -164,10 +164,10 @@ def test_a_parked_effect_whose_defect_was_corrected_goes_on(world):
     world.take_in()
     right = world.observer.apply
 
-    def apply(tx, decision, sightings):
+    def apply(tx, decision, sightings, **named):
         if decision.noted:
             raise ValueError("a defect")
-        right(tx, decision, sightings)
+        right(tx, decision, sightings, **named)
 
     world.observer.apply = apply
     world.deliver()
