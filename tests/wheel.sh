@@ -26,4 +26,4 @@ cp -r "$root/tests/e2e" "$root/tests/postgres.py" "$work/elsewhere/tests/"
 cd "$work/elsewhere"
 where="$("$work/env/bin/python" -c 'import syncd, os; print(os.path.dirname(syncd.__file__))')"
 case "$where" in "$work/env"/*) ;; *) echo "syncd was not imported from the wheel" >&2; exit 1 ;; esac
-"$work/env/bin/python" -m pytest -q -n 2 --import-mode=importlib -p no:cacheprovider tests/e2e
+"$work/env/bin/python" -m pytest -q -n 2 --dist loadfile --import-mode=importlib -p no:cacheprovider tests/e2e
