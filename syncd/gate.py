@@ -251,7 +251,9 @@ class Gate:
         with self._store.deciding() as tx:
             for record in work_orders:
                 self._observer.observe(tx, record, sightings)
-            tx.end_request(request.subject, "released")
+            current = tx.request_of(request.subject)
+            if current is not None and current.stamp == request.stamp:  # not one that was asked since
+                tx.end_request(request.subject, "released")
             subject = tx.snapshot(request.subject_kind, request.subject)
             if subject is not None and opened and not request.overridden_by:
                 self._observer.tell_breach(tx, Breach(subject, by_hand=False, open=opened), sightings)

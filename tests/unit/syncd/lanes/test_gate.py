@@ -484,3 +484,20 @@ def test_a_closure_past_the_gate_is_noted_once_over_lives(gated):
     gated.restart()
     gated.settle_down(4)
     assert len(gate_notes(gated, "bypassed")) == 1
+
+
+def test_one_that_is_opened_again_before_the_gate_has_looked_back_still_asks(gated):
+    close_all(gated)
+    gated.settle_down(2)
+    ask(gated)
+    while not any(request.status is RequestStatus.RELEASING for request in gated.store.requests()):
+        gated.take_in()
+        gated.gate.answer_all()
+        gated.time.pass_(50)
+    gated.deliver()
+    gated.take_in()
+    gated.om.edit(Kind.DOMAIN_ORDER, gated.id("DO1"), "in_progress")
+    gated.time.pass_(10)
+    gated.take_in()
+    gated.settle_down(4)
+    assert state_of(gated) == "closed_complete"
