@@ -13,7 +13,7 @@ install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python
 FIND_PYTHON = for p in python3.13 python3.12 python3.11 python3; do \
 	if "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$p"; break; fi; done
 
-.PHONY: help demo test lint unit simulation e2e wheel systemd-test soak bench clean
+.PHONY: help demo test lint unit simulation seeds e2e wheel systemd-test soak bench clean
 
 help: ## show the targets
 	@grep -hE '^[a-z0-9-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,10 +48,12 @@ unit: $(DEV) ## unit, contract and tidy tests; the rules with branch coverage
 	$(BIN)/coverage report
 	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/e2e --ignore tests/unit/mappings --ignore tests/simulation
 
-SEEDS ?= 1-100
-simulation: $(DEV) ## every crash point, known-bad protocols, worlds with faults (SEEDS=1-100)
+simulation: $(DEV) ## every crash point, the known-bad protocols, a few worlds with faults
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/simulation/test_crash_points.py
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/simulation --ignore tests/simulation/test_crash_points.py
+
+SEEDS ?= 1-1000
+seeds: $(DEV) ## worlds with faults, on all cores (SEEDS=1-1000)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 e2e: $(DEV) ## the real processes against the sandbox, from the sources
