@@ -110,6 +110,9 @@ def _why_nothing(facts: Facts, policy: Policy) -> Iterator[str]:
         yield f"{title(source)} is cancelled: nothing is created for it"
     elif plan is None:
         yield from _undecided(facts, policy)
+    elif not plan.work_orders and not plan.table:
+        kind = facts.subject.kind.value.replace("_", " ")
+        yield f"no work order was planned: no decision table applied to {kind}s when it was decided"
     elif not plan.work_orders:
         yield f'no work order was planned: no rule of "{plan.table}" matched when it was decided'
         yield from _reasons(plan, facts, policy)

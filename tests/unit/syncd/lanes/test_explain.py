@@ -126,6 +126,12 @@ class TestWhatIsTrueNow:
         number = world.work_orders[0].number
         assert now_of("DO1") == f"work order {number}: Ready for Dispatch; made by rule fiber, slot 1"
 
+    def test_no_table_applied(self, world, now_of):
+        world.policy = replace(world.policy, tables=())
+        world.order("Fiber Access")
+        world.take_in()
+        assert "no decision table applied to domain orders when it was decided" in now_of("DO1")
+
     def test_no_rule_matched(self, world, now_of):
         world.order("Internet")
         world.take_in()
