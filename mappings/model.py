@@ -194,7 +194,8 @@ class Facts:
 
     `line` and `order` are those of the domain order, for an order task those of its domain order, which then is
     `parent`. `work_orders` are the last seen snapshots of the linked ones. `effects` are those of this subject that
-    are not done or superseded. `historic` means created before the baseline: known, noted, but never given creates.
+    are not done or superseded. `historic` means created before the baseline and not decided by a backfill
+    since: known, noted, but never given creates.
     `elsewhere` are the linked work orders that other subjects are linked to as well: for each of those, it and the records
     that it stands with.
     `vanished` are the linked work orders that are gone from FSM, `waived` the slots (rule and number) of the plan that a

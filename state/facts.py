@@ -68,8 +68,8 @@ def facts_for(
         links=tuple(one.link for one in linked),
         work_orders=tuple(one.work_order for one in linked if one.work_order is not None),
         effects=outbox.of_subject(connection, id),
-        # without a baseline syncd is responsible for nothing yet
-        historic=baseline is None or subject.created_at < baseline.at,
+        # without a baseline syncd is responsible for nothing yet; what a backfill has decided it is from then on
+        historic=baseline is None or (plan is None and subject.created_at < baseline.at),
         elsewhere=_elsewhere(connection, snapshots, id) if any(one.shared for one in linked) else {},
         vanished=frozenset(one.link.work_order for one in linked if one.vanished),
         waived=waived,

@@ -77,10 +77,13 @@ class Truth:
         return self.baseline is not None and subject.created_at < self.baseline
 
     def wants(self, subject: Record) -> tuple[tuple[str, int], ...]:
-        """The slots that the tables prescribe for it as it stands, () while nothing is to be created."""
+        """The slots that are to be made for it as it stands, () while nothing is; what is historic waits for a backfill."""
+        return () if self.is_historic(subject) else self.prescribes(subject)
+
+    def prescribes(self, subject: Record) -> tuple[tuple[str, int], ...]:
+        """The slots that the tables prescribe for it as it stands, whoever asked them."""
         if (
-            self.is_historic(subject)
-            or self.is_cancelled(subject)
+            self.is_cancelled(subject)
             or self.is_held(subject)
             or subject.state not in TRIGGER[subject.kind]
             or self.is_unapproved(subject)

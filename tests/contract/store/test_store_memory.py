@@ -258,6 +258,14 @@ class TestFacts:
             transaction.record(make.record(DO, "d1"))
             assert transaction.facts_for(DO, "d1").historic is historic
 
+    def test_what_was_decided_is_historic_no_more(self, store, make, clock):
+        """Only a backfill decides what is older than the baseline; its later changes count as those of any other."""
+        clock.move(-1)
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d1"))
+            transaction.apply(make.decision(plan=Plan("d1", "old.toml", "1")))
+            assert not transaction.facts_for(DO, "d1").historic
+
     def test_without_a_baseline_everything_is_historic(self, bare, make):
         with bare.deciding() as transaction:
             transaction.record(make.record(DO, "d1"))

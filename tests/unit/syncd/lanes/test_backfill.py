@@ -67,6 +67,15 @@ def test_live_leaves_what_is_older_than_the_baseline_and_a_backfill_creates_for_
     assert "created" in notes[0].lower()
 
 
+def test_what_a_backfill_has_decided_is_followed_as_what_is_new(old):
+    old.settle_down(2)
+    run(old)
+    settled(old)
+    old.om.edit(Kind.DOMAIN_ORDER, old.id("DO1"), specification="Voice")
+    old.settle_down(2)
+    assert any("no rule prescribes" in note for note in old.notes_on("DO1"))
+
+
 def test_a_plan_writes_nothing_and_counts_everything(old):
     done = run(old, plan=True)
     assert (done.complete, done.counts["create_work_order"]) == (True, 5)
