@@ -13,9 +13,8 @@ from dataclasses import replace
 from mappings import notes, ponr
 from mappings.changes import Change, What
 from mappings.effects import Decision, Effect, EffectKind, Reason
-from mappings.keys import marker
-from mappings.model import Facts, Kind, Record, System
-from mappings.note_effects import note_on_subject, note_on_work_order, nothing, of_orders, why
+from mappings.model import Facts, Record
+from mappings.note_effects import cancel_of, note_on_subject, note_on_work_order, nothing, of_orders, why
 from mappings.policy import Policy
 from mappings.standing import title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, targets, unsettled
@@ -82,18 +81,13 @@ def _end(target: Target, source: Record, facts: Facts, policy: Policy, changes: 
             work_order=target.id,
             because=f"not cancelled: {why(changes)}",
         )
-    key = f"cancel:{target.id}:{source.id}:{source.version}"
-    return Effect(
-        key=key,
-        kind=EffectKind.CANCEL_WORK_ORDER,
-        system=System.FIELD_SERVICE,
-        subject_kind=facts.subject.kind,
-        subject=facts.subject.id,
-        target_kind=Kind.WORK_ORDER,
-        target=target.id,
+    return cancel_of(
+        target.id,
+        facts,
+        policy,
+        f"cancel:{target.id}:{source.id}:{source.version}",
+        notes.cancel_reason(title(source)),
         because=f"{title(source)} is cancelled: {why(changes)}",
-        text=notes.plain(notes.cancel_reason(title(source)), policy.note_limit, marker(key)),
-        marker=marker(key),
     )
 
 

@@ -9,10 +9,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from mappings import notes
-from mappings.effects import Decision, Effect, EffectKind, Reason
-from mappings.keys import marker
-from mappings.model import Facts, Kind, Record, System
-from mappings.note_effects import name, note_on_work_order, nothing
+from mappings.effects import Decision, Effect, Reason
+from mappings.model import Facts, Kind, Record
+from mappings.note_effects import cancel_of, name, note_on_work_order, nothing
 from mappings.policy import Policy
 from mappings.standing import title
 
@@ -55,18 +54,12 @@ def _flag(other: Record, kept: Record, facts: Facts, policy: Policy) -> Effect:
 
 
 def _cancel(other: Record, kept: Record, facts: Facts, policy: Policy) -> Effect:
-    key = f"cancel:{other.id}:duplicate"
-    text = notes.duplicate(str(name(facts, kept)), title(facts.subject))
-    return Effect(
-        key=key,
-        kind=EffectKind.CANCEL_WORK_ORDER,
-        system=System.FIELD_SERVICE,
-        subject_kind=facts.subject.kind,
-        subject=facts.subject.id,
-        target_kind=Kind.WORK_ORDER,
-        target=other.id,
+    cancel = cancel_of(
+        other.id,
+        facts,
+        policy,
+        f"cancel:{other.id}:duplicate",
+        notes.duplicate(str(name(facts, kept)), title(facts.subject)),
         because=f"it doubles {kept.number}",
-        text=notes.plain(text, policy.note_limit, marker(key)),
-        marker=marker(key),
-        instead_of=kept.id,
     )
+    return replace(cancel, instead_of=kept.id)

@@ -1,6 +1,6 @@
-"""Effects that write notes, and the joining of several decisions into one.
+"""Effects that carry a text, notes and cancels, and the joining of several decisions into one.
 
-Called by the deciding modules, so that every note is made safe and marked in the same place.
+Called by the deciding modules, so that every text is made safe and marked in the same place.
 """
 
 from __future__ import annotations
@@ -58,6 +58,25 @@ def note_on_work_order(
         target=work_order,
         because=because,
         text=plain(text, policy.note_limit, sign, rest),
+        marker=sign,
+    )
+
+
+def cancel_of(
+    work_order: str, facts: Facts, policy: Policy, key: str, reason: str, *, because: str
+) -> Effect:
+    """The cancel of a work order, with the reason that FSM demands."""
+    sign = marker(key)
+    return Effect(
+        key=key,
+        kind=EffectKind.CANCEL_WORK_ORDER,
+        system=System.FIELD_SERVICE,
+        subject_kind=facts.subject.kind,
+        subject=facts.subject.id,
+        target_kind=Kind.WORK_ORDER,
+        target=work_order,
+        because=because,
+        text=plain(reason, policy.note_limit, sign),
         marker=sign,
     )
 

@@ -16,9 +16,9 @@ from mappings.cancellation import overtaken
 from mappings.changes import Change
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.generations import of_slot, order_version
-from mappings.keys import digest, marker
-from mappings.model import Facts, Kind, Plan, PlannedWorkOrder, Record, System
-from mappings.note_effects import note_on_subject, nothing, of_orders, why
+from mappings.keys import digest
+from mappings.model import Facts, Plan, PlannedWorkOrder, Record
+from mappings.note_effects import cancel_of, note_on_subject, nothing, of_orders, why
 from mappings.policy import Policy
 from mappings.standing import title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, shown, targets, unsettled
@@ -117,20 +117,15 @@ def _cancel(
     planned: PlannedWorkOrder, target: Target, facts: Facts, policy: Policy, changes: Sequence[Change]
 ) -> Effect:
     source = _source(changes, facts)
-    key = f"cancel:{target.id}:{source.id}:{source.version}"
-    return Effect(
-        key=key,
-        kind=EffectKind.CANCEL_WORK_ORDER,
-        system=System.FIELD_SERVICE,
-        subject_kind=facts.subject.kind,
-        subject=facts.subject.id,
-        target_kind=Kind.WORK_ORDER,
-        target=target.id,
+    cancel = cancel_of(
+        target.id,
+        facts,
+        policy,
+        f"cancel:{target.id}:{source.id}:{source.version}",
+        notes.unmatched_reason(title(facts.subject)),
         because=f'rule "{planned.rule}" does not match any more: {why(changes)}',
-        text=notes.plain(notes.unmatched_reason(title(facts.subject)), policy.note_limit, marker(key)),
-        marker=marker(key),
-        unmatched=f"{planned.rule}:{planned.slot}",
     )
+    return replace(cancel, unmatched=f"{planned.rule}:{planned.slot}")
 
 
 def _flag(

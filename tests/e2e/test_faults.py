@@ -182,8 +182,9 @@ def test_a_refusal_by_a_business_rule_is_parked_and_noted(site: Any, watch: Watc
     done = site.ground.verb("quarantine", "retry", parked["key"], "--by", "Ann", "--reason", "rule is off")
     assert done.returncode == 0, done.stderr
     # the other work order of the same domain order was named at once; the one that was let go on gets a note of its own
-    own = "2 notes that name its work orders"
-    site.wait_for("the truth", lambda: all(own in problem for problem in watch.problems()))
+    (number,) = [subject.number for subject in site.truth().subjects if subject.id == parked["domain_order"]]
+    own = f"{number} has 2 notes that name its work orders"
+    site.wait_for("the truth", lambda: set(watch.problems()) <= {own})
     assert "remote.misconfigured" not in watch.names()
 
 
