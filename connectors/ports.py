@@ -176,7 +176,11 @@ class RemoteSystem(Protocol):
         """The records of `ids` that can be read, in the order of `ids`; absent ones are left out."""
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
-        """Records whose logical `field` equals `value`, each verified on our side, oldest first."""
+        """Records whose logical `field` equals `value`, each verified on our side, oldest first.
+
+        Raises `Unreadable` when one of them does not parse: who acts on what a search shows must not take a record that
+        could not be read for one that is not there.
+        """
 
     def find_many(
         self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connectors.budget import requests_for
-from connectors.errors import Busy, Missing, RemoteError, Unreachable
+from connectors.errors import Busy, Missing, RemoteError, Unreachable, Unreadable
 from connectors.ports import FieldService, OrderManagement
 from mappings.breach import Breach
 from mappings.budget import Purpose
@@ -121,11 +121,15 @@ class Gate:
             if not tx.move_request(request):
                 return 0
             whom = _whom_to_look_at(tx, request)
-        look = self._look(request, whom)
+        unread = "the domain order cannot be read"
+        try:
+            look = self._look(request, whom)
+        except Unreadable as error:  # a person mends the record, or releases it from quarantine
+            look, unread = None, f"a record does not parse: {error}"
         sightings = Sightings()
         with self._store.deciding() as tx:
             if look is None:  # hidden for a while, or gone: the sweep finds out, and ends the request then
-                tx.move_request(replace(request, reasons=("the domain order cannot be read",)))
+                tx.move_request(replace(request, reasons=(unread,)))
                 return 0
             self.answer(tx, request, look, sightings)
         sightings.tell(self._log)

@@ -8,24 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.errors import Misconfigured, Unreachable
+from connectors.errors import Misconfigured, Unreachable, Unreadable
 from connectors.paging import follows, shrinking
+from connectors.ports import UnreadableRecord
 from connectors.retrying import Retries
 from connectors.servicenow.filters import Filter, QueryIgnored
 from connectors.servicenow.table_api import Row, Rows, TableApi
 from connectors.servicenow.wire import ID, is_id
 from connectors.strict_json import Flaw
+from mappings.model import Record
 
 PAGE = 500
 MAX_PAGES = 200
 
 
 def every_row(
-    api: TableApi, retries: Retries, table: str, where: Filter, columns: Sequence[str], *, extra: str = ""
+    api: TableApi,
+    retries: Retries,
+    table: str,
+    where: Filter,
+    columns: Sequence[str],
+    *,
+    extra: str = "",
+    complete: bool = False,
 ) -> list[Row]:
     """The rows of `table` that match `where`, by id. `extra` is one more term of checked values that only narrows.
 
-    Raises `Misconfigured` when a row comes that the filter excludes.
+    Raises `Misconfigured` when a row comes that the filter excludes. Rows that are no acceptable JSON are left out;
+    `complete` raises `Unreadable` for them.
     """
     asked = tuple(dict.fromkeys((ID, *columns, *where.columns)))
     base = "^".join(part for part in (where.query(), extra) if part)
@@ -33,9 +43,11 @@ def every_row(
     last, skip = "", 0
     for _ in range(MAX_PAGES):
         page, size = _page(api, retries, table, query=_query(base, last), columns=asked, skip=skip)
-        rows = [
-            row for row in page.rows if not isinstance(row, Flaw)
-        ]  # what is not acceptable cannot be ours
+        flaw = next((row for row in page.rows if isinstance(row, Flaw)), None)
+        if complete and flaw is not None:
+            what = f"GET {table}: a row that matches is not acceptable JSON: {flaw.reason}"
+            raise Unreadable(what, field="", reason=flaw.reason, system=api.system)
+        rows = [row for row in page.rows if not isinstance(row, Flaw)]
         found += [row for row in rows if _matches(row, where, last, table=table, system=api.system)]
         if not follows(page.reply, skip=skip, limit=size, shown=len(page.rows)):
             return found
@@ -44,6 +56,14 @@ def every_row(
         else:
             skip += size
     raise Unreachable(f"GET {table}: more than {MAX_PAGES} pages", system=api.system)
+
+
+def parsed(found: Record | UnreadableRecord, system: str) -> Record:
+    """A row that was found, as a record. Raises `Unreadable`."""
+    if isinstance(found, Record):
+        return found
+    message = f"{found.kind} {found.id}: {found.field}: {found.reason}"
+    raise Unreadable(message, field=found.field, reason=found.reason, system=system)
 
 
 def _page(

@@ -34,7 +34,7 @@ from connectors.servicenow.filters import Filter, QueryIgnored
 from connectors.servicenow.journal_feed import journal_page
 from connectors.servicenow.references import References
 from connectors.servicenow.schema import Schema, read_schema
-from connectors.servicenow.search import every_row
+from connectors.servicenow.search import every_row, parsed
 from connectors.servicenow.table_api import Row, Rows, TableApi
 from mappings.model import Kind, Record
 
@@ -229,7 +229,8 @@ class ServiceNowSystem:
         where = self._where(kind, field, value)
         if where is None:
             return ()
-        found = self._search(self._spec(kind)[0], where)
+        rows = self._matching(self._spec(kind)[0], where, complete=True)
+        found = [parsed(one, self._api.system) for one in rows]
         return tuple(sorted(found, key=lambda record: (record.created_at, record.id)))
 
     def find_many(
@@ -280,13 +281,26 @@ class ServiceNowSystem:
     def _search(
         self, spec: KindProfile, where: Filter, column: str = "", beginnings: tuple[str, ...] = ()
     ) -> list[Record]:
-        """The records that match; with `beginnings`, those whose `column` begins with one of these checked values."""
+        """The records that match and parse; the others are left out."""
+        found = self._matching(spec, where, column, beginnings)
+        return [one for one in found if isinstance(one, Record)]
+
+    def _matching(
+        self,
+        spec: KindProfile,
+        where: Filter,
+        column: str = "",
+        beginnings: tuple[str, ...] = (),
+        *,
+        complete: bool = False,
+    ) -> list[Record | UnreadableRecord]:
+        """The rows that match; with `beginnings`, those whose `column` begins with one of these checked values."""
         _, book = self._spec(spec.kind)
         extra = "^OR".join(f"{column}STARTSWITH{one}" for one in beginnings)
-        rows = every_row(self._api, self._retries, spec.table, where, wire.columns_of(spec), extra=extra)
+        columns = wire.columns_of(spec)
+        rows = every_row(self._api, self._retries, spec.table, where, columns, extra=extra, complete=complete)
         hits = (row for row in rows if not beginnings or str(row.get(column, "")).startswith(beginnings))
-        decoded = (wire.decode_row(row, spec, book) for row in hits)
-        return [one for one in decoded if isinstance(one, Record)]
+        return [wire.decode_row(row, spec, book) for row in hits]
 
     # -- notes -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from connectors.errors import RemoteError
+from connectors.errors import RemoteError, Unreadable
 from connectors.ports import RemoteSystem
 from mappings.model import SUBJECT_KINDS, Kind, Record, System
 from state.store import History, QuarantinedRecord, Store
@@ -35,11 +35,15 @@ def look_up(
     failed: RemoteError | None = None
     found: list[Record] = []
     hidden: list[Kind] = []
+    unread = False
     for system, kinds in FEEDS.items():
         try:
             here = _found(name, systems[system], kinds)
             found += here
             hidden += () if here else _hidden(name, systems[system], kinds)
+        except Unreadable as error:
+            lines += () if quarantined else (f"{_words(system)} has it, and it does not parse: {error}",)
+            unread = True
         except RemoteError as error:
             failed = failed or error
             lines.append(f"{_words(system)} cannot be asked now: {error}")
@@ -50,7 +54,7 @@ def look_up(
             f"there is a {kind.replace('_', ' ')} of that name in {_words(kind.system)}, and access rules hide it from the"
             " user in the config: whoever administers that system can let the user read it"
         )
-    if not found and not hidden and not quarantined:
+    if not (found or hidden or quarantined or unread):
         lines.append(_nowhere(name, failed))
     return Asked(tuple(lines), failed)
 

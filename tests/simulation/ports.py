@@ -7,7 +7,7 @@ connector's own functions. What only ServiceNow's server does on a write (templa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -177,7 +177,14 @@ class Port:
         return self._read("read_many", act)
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
-        return self._read("find", lambda: self._found(kind, field, lambda text: text == value))
+        def act() -> tuple[Record, ...]:
+            found = self._found(kind, field, lambda text: text == value, shown=self.server.garbled)
+            for one in found:
+                if (kind, one.id) in self.server.garbled:
+                    raise Unreadable(f"{kind} {one.id}", field="state", reason="garbled", system=self.system)
+            return found
+
+        return self._read("find", act)
 
     def find_many(
         self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False
@@ -187,9 +194,16 @@ class Port:
 
         return self._read("find_many", lambda: self._found(kind, field, wanted))
 
-    def _found(self, kind: Kind, field: str, wanted: Callable[[str], bool]) -> tuple[Record, ...]:
+    def _found(
+        self,
+        kind: Kind,
+        field: str,
+        wanted: Callable[[str], bool],
+        shown: Collection[tuple[Kind, str]] = (),
+    ) -> tuple[Record, ...]:
+        """Rows that can be seen; those in `shown` count as such though they do not parse."""
         now = self.network.hub.now
-        out_of_sight = self.server.hidden | self.server.garbled
+        out_of_sight = self.server.hidden | (self.server.garbled - set(shown))
         rows = [
             row
             for row in self.server.rows(kind)

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from connectors.errors import Conflict, Doubtful, Misconfigured, Missing, Refused
+from connectors.errors import Conflict, Doubtful, Misconfigured, Missing, Refused, Unreadable
 from connectors.ports import BEGINNING, Cursor, Place, Position, Wanted
 from mappings.model import Kind
 
@@ -249,6 +249,14 @@ class RemoteSystemContract:
         found = world.remote.find(world.kind, "short_description", f"needle {first}")
         assert {record.id for record in found} == {first, second}
         assert [r.created_at for r in found] == sorted(r.created_at for r in found)
+
+    def test_a_search_tells_of_a_record_that_matches_and_does_not_parse(self, world):
+        good, bad = world.make(2)
+        for id in (good, bad):
+            world.remote.update(world.kind, id, {"short_description": f"needle {good}"})
+        world.spoil(bad)
+        with pytest.raises(Unreadable, match=bad):
+            world.remote.find(world.kind, "short_description", f"needle {good}")
 
     @pytest.mark.parametrize("value", ["nowhere", "a^b", "", "javascript:gs.now()"])
     def test_what_matches_nothing_finds_nothing(self, world, value):

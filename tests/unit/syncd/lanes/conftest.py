@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import Conflict, Missing, RemoteError, Unsafe
+from connectors.errors import Conflict, Missing, RemoteError, Unreadable, Unsafe
 from connectors.ports import (
     Cursor,
     JournalPage,
@@ -265,7 +265,10 @@ class FakeSystem:
         rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]
         shown = self.time.now - timedelta(seconds=self.index_lag_s)
         rows = [r for r in rows if r.created_at <= shown or not self.index_lag_s]
-        return tuple(r for r in rows if r.id not in self.hidden | self.unreadable)
+        found = tuple(r for r in rows if r.id not in self.hidden)
+        if any(r.id in self.unreadable for r in found):
+            raise Unreadable(f"a {kind} does not parse", field="state", reason="garbled")
+        return found
 
     def find_many(
         self, kind: Kind, field: str, values: Sequence[str], *, begins: bool = False

@@ -380,6 +380,12 @@ class TestUnknown:
         assert (found.stories, found.unknown) == ((), ())
         assert "could not be read (state: garbled); it is in quarantine" in as_text(found)
 
+    def test_it_does_not_parse_and_no_feed_has_brought_it(self, world, tell):
+        world.om.put(Kind.DOMAIN_ORDER, "DO99", "in_progress")
+        world.om.unreadable.add(world.id("DO99"))
+        (line,) = tell(world.id("DO99")).unknown
+        assert line.startswith("order management has it, and it does not parse:")
+
     def test_a_system_that_does_not_answer_is_named(self, world):
         class Down:
             def find(self, kind, field, value):

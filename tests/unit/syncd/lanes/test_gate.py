@@ -133,6 +133,19 @@ def test_a_hand_made_work_order_that_no_feed_has_brought_holds(gated):
     assert "WO-HAND" in gate_notes(gated, "held")[0]
 
 
+def test_a_work_order_that_does_not_parse_holds_and_names_itself(gated):
+    """A search that cannot read what it found has not found nothing."""
+    close_all(gated)
+    gated.fsm.put(Kind.WORK_ORDER, "WO9", "draft", initiated_from=gated.id("DO1"))
+    gated.settle_down(2)
+    gated.fsm.unreadable.add(gated.id("WO9"))
+    ask(gated)
+    gated.settle_down(5)
+    assert state_of(gated) == "in_progress"
+    (request,) = gated.store.requests()
+    assert "a record does not parse: a work_order" in request.reasons[0]
+
+
 def test_nothing_is_released_before_field_service_was_read_after_the_request(gated):
     close_all(gated)
     gated.settle_down(2)

@@ -56,6 +56,17 @@ def test_a_flag_that_comes_between_decision_and_send_is_honoured(order, scope, s
     assert any(PONR_REACHED in note for note in order.notes_on("DO1")) is not sent
 
 
+def test_a_line_beside_that_does_not_parse_may_be_past_the_point_and_is_waited_for(order):
+    move(order, "there")
+    order.take_in()
+    order.om.unreadable.add(order.id("ORDL2"))
+    order.settle_down()
+    assert places(order) == {"location/here"}
+    order.om.unreadable.clear()
+    order.settle_down()
+    assert places(order) == {"location/there"}
+
+
 @pytest.mark.parametrize("name", ["ORD1", "ORDL1"])
 def test_a_hold_of_the_order_that_comes_between_decision_and_send_is_waited_for(order, name):
     kind = Kind.CUSTOMER_ORDER if name == "ORD1" else Kind.ORDER_LINE
