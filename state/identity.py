@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from mappings.model import SUBJECT_KINDS, Kind, System
 from state import schema
 from state.types import Canary, Identity
 
 EACH = 3
-"""How many of the oldest and of the newest links are canaries."""
+"""How many records, of the oldest and of the newest links, are canaries."""
 
 _T = schema.identities
 _L = schema.links
@@ -35,13 +35,14 @@ def canaries(connection: Connection, system: System) -> tuple[Canary, ...]:
 
 def _linked(system: System, since: datetime | None, *, newest: bool) -> Select[tuple[str, str, datetime]]:
     on, kinds = _side(system)
-    made = _L.c.made_at.desc() if newest else _L.c.made_at
+    made = func.max(_L.c.made_at).desc() if newest else func.min(_L.c.made_at)
     wanted: list[ColumnElement[bool]] = [_S.c.kind.in_([kind.value for kind in kinds])]
     if since is not None:
         wanted.append(_L.c.made_at >= since)
     return (
         select(_S.c.kind, _S.c.id, _S.c.created_at)
         .select_from(_L.join(_S, and_(on, *wanted)))
+        .group_by(_S.c.kind, _S.c.id, _S.c.created_at)
         .order_by(made, _S.c.id)
         .limit(EACH)
     )

@@ -209,6 +209,12 @@ _REMOTES = (
         "The system behind a URL is not the one that the state knows; nothing is sent.",
         "expected found next",
     ),
+    event(
+        "identity.unproven",
+        "warning",
+        "The few records by which a system is recognised are gone from it; they count as deleted, and syncd goes on.",
+        "found",
+    ),
     event("identity.moved", "info", "A known system answers under another URL.", ""),
     event(
         "identity.rebound", "warning", "A person bound the state to other instances.", "expected found reason"

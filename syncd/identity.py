@@ -7,6 +7,7 @@ records stay. Called by `daemon` and `wiring`; `syncd state rebind` accepts anot
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from connectors.ports import RemoteSystem
 from mappings.model import Kind, System
@@ -14,6 +15,16 @@ from state.store import Canary, Identity, StateError, Store
 from syncd.logs import Log
 
 NEXT = "syncd state rebind accepts the new instance; otherwise put the id or the url back"
+FEW = 3
+"""People delete a first work order or two that were made to try syncd; so few that are gone do not make a stranger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at the canaries says: why this is another instance, or why nothing says that it is the one."""
+
+    wrong: str = ""
+    unproven: str = ""
 
 
 class IdentityChanged(StateError):
@@ -47,16 +58,33 @@ class Identities:
         if system not in self._strangers:
             return
         check_id(self._store, self._wanted[system], self._log)
-        wrong = strange(self._systems[system], self._store.canaries(system))
-        if wrong:
-            self._log.event("identity.changed", system=system, found=wrong, next=NEXT)
-            raise IdentityChanged(f"{system} is not the instance that the state knows: {wrong}; {NEXT}")
-        known = self._store.identities().get(system)
-        wanted = self._wanted[system]
-        if known is not None and known.url != wanted.url:
-            self._store.moved(wanted)
+        found = self._look(system)
+        if found.wrong:
+            self._log.event("identity.changed", system=system, found=found.wrong, next=NEXT)
+            raise IdentityChanged(_stranger(system, found.wrong))
+        if found.unproven:
+            self._log.event("identity.unproven", system=system, found=found.unproven)
+        if self._is_moved(system):
+            self._store.moved(self._wanted[system])
             self._log.event("identity.moved", system=system)
         self._strangers.discard(system)
+
+    def check(self, system: System) -> None:
+        """As `recognise`, and stores and tells nothing: for plans."""
+        wrong = self.wrong(system)
+        if wrong:
+            raise IdentityChanged(_stranger(system, wrong))
+
+    def wrong(self, system: System) -> str:
+        """Why this is another instance than the one that the state knows, "" when it is not."""
+        return self._look(system).wrong
+
+    def _look(self, system: System) -> Found:
+        return compared(self._systems[system], self._store.canaries(system), moved=self._is_moved(system))
+
+    def _is_moved(self, system: System) -> bool:
+        known = self._store.identities().get(system)
+        return known is not None and known.url != self._wanted[system].url
 
 
 def check_id(store: Store, wanted: Identity, log: Log) -> None:
@@ -70,8 +98,12 @@ def check_id(store: Store, wanted: Identity, log: Log) -> None:
     )
 
 
-def strange(remote: RemoteSystem, canaries: tuple[Canary, ...]) -> str:
-    """Why the records say that this is another instance, "" when they do not."""
+def _stranger(system: System, wrong: str) -> str:
+    return f"{system} is not the instance that the state knows: {wrong}; {NEXT}"
+
+
+def compared(remote: RemoteSystem, canaries: tuple[Canary, ...], *, moved: bool) -> Found:
+    """What the records say. Fewer than `FEW` that are all gone, under the URL that the state knows, prove nothing."""
     by_kind: dict[Kind, list[Canary]] = {}
     for canary in canaries:
         by_kind.setdefault(canary.kind, []).append(canary)
@@ -83,7 +115,9 @@ def strange(remote: RemoteSystem, canaries: tuple[Canary, ...]) -> str:
     for canary in canaries:
         record = found.get((canary.kind, canary.id))
         if record is not None and record.created_at != canary.created_at:
-            return f"{canary.kind.replace('_', ' ')} {record.number} was created at another time there"
-    if canaries and not found:
-        return f"none of {len(canaries)} records that must be there is"
-    return ""
+            kind = canary.kind.replace("_", " ")
+            return Found(wrong=f"{kind} {record.number} was created at another time there")
+    if found or not canaries:
+        return Found()
+    gone = f"none of {len(canaries)} records that must be there is"
+    return Found(unproven=gone) if len(canaries) < FEW and not moved else Found(wrong=gone)

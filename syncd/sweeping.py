@@ -15,7 +15,6 @@ from connectors.errors import Misconfigured, RemoteError
 from mappings.budget import Purpose
 from state.store import StateLocked
 from syncd.cycles import Turn
-from syncd.identity import NEXT, IdentityChanged, strange
 from syncd.sweep_findings import Swept
 from syncd.wiring import App, new_run
 
@@ -87,11 +86,11 @@ def _alone(app: App, stopping: Callable[[], bool], *, plan: bool) -> Swept:
 
 def recognise(app: App, *, plan: bool) -> None:
     """Raises `IdentityChanged` where a system is not the one that the state knows, and the connectors' errors. A plan stores nothing, not even that a known system answers under another URL."""
-    for system, remote in sorted(app.systems.items()):
+    for system in sorted(app.systems):
         if not plan:
             app.identities.recognise(system)
-        elif wrong := strange(remote, app.store.canaries(system)):
-            raise IdentityChanged(f"{system} is not the instance that the state knows: {wrong}; {NEXT}")
+        else:
+            app.identities.check(system)
 
 
 def _outcome(swept: Swept) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from syncd import exits
 from syncd.cli.common import config_option, json_option, load, print_json, verb
-
-if TYPE_CHECKING:
-    from mappings.model import System
 
 
 @verb(
@@ -42,7 +38,6 @@ def command(config_path: Path, as_json: bool) -> int:
     """
     config = load(config_path)
     from syncd import logs, plan_report
-    from syncd.identity import strange
     from syncd.plan import Rehearsal, rehearse
     from syncd.wiring import build, new_run
 
@@ -61,11 +56,8 @@ def command(config_path: Path, as_json: bool) -> int:
         page_size={system: config.system(system).page_size for system in app.systems},
     )
 
-    def wrong(system: System) -> str:
-        return strange(app.systems[system], app.store.canaries(system))
-
     try:
-        planned = rehearse(rehearsal, wrong)
+        planned = rehearse(rehearsal, app.identities.wrong)
     finally:
         app.close()
     if as_json:

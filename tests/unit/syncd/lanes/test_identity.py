@@ -14,8 +14,8 @@ from syncd.identity import Identities, IdentityChanged
 
 @pytest.fixture
 def linked(world):
-    """A world with two linked work orders, and a new start."""
-    world.order("Managed Router")
+    """A world with linked work orders, more than people may have deleted, and a new start."""
+    world.order("Managed Router", "Fiber Access", "Fiber Access")
     world.settle_down(2)
     world.restart()
     return world
@@ -51,6 +51,25 @@ def test_a_system_where_none_of_the_records_is_is_another_one(linked, system, ev
     with pytest.raises(IdentityChanged, match="none of"):
         identities(linked).recognise(system)
     assert [e["event"] for e in events] == ["identity.changed"]
+
+
+def test_so_few_records_that_people_may_have_deleted_them_make_no_stranger(world, events):
+    world.order("Fiber Access")
+    world.settle_down(2)
+    world.fsm.records.clear()
+    events.clear()
+    identities(world).recognise(System.FIELD_SERVICE)
+    assert [(e["event"], e["level"]) for e in events] == [("identity.unproven", "warning")]
+
+
+def test_under_another_url_even_one_that_is_gone_makes_a_stranger(world):
+    world.order("Fiber Access")
+    world.settle_down(2)
+    world.fsm.records.clear()
+    ours = identities(world, url="http://127.0.0.2")
+    assert ours.wrong(System.FIELD_SERVICE) == "none of 1 records that must be there is"
+    with pytest.raises(IdentityChanged):
+        ours.recognise(System.FIELD_SERVICE)
 
 
 def test_a_record_that_was_created_at_another_time_is_another_systems(linked):

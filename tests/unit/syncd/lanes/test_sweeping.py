@@ -12,7 +12,7 @@ from mappings.model import Kind, System
 from state.store import StateLocked
 from syncd import logs
 from syncd.cycles import Cycles
-from syncd.identity import IdentityChanged
+from syncd.identity import Identities, IdentityChanged
 from syncd.pulse import Pulse
 from syncd.sweeping import LANE, first_sweep, run_alone, sweep_up
 
@@ -96,6 +96,9 @@ def test_it_does_not_run_while_the_state_catches_up(app, events):
 @pytest.mark.parametrize("plan", [True, False], ids=["plan", "sweep"])
 def test_a_stranger_is_compared_with_nothing(world, app, plan):
     """Another instance answers under the same URL: everything would look deleted."""
+    world.order("Fiber Access", "Managed Router")
+    world.settle_down(2)
+    app.identities = Identities(world.store, world.systems, world.store.identities(), logs.get())
     world.fsm.records.clear()
     with pytest.raises(IdentityChanged):
         run_alone(app, never, plan=plan)
