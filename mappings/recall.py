@@ -16,7 +16,7 @@ says is compared, never the version that it answers. A note that this state reme
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from mappings.changes import FieldChange
 from mappings.effects import Effect
@@ -63,7 +63,7 @@ def _field(field: FieldChange) -> str:
 # -- looking -----------------------------------------------------------------------------------------------------------
 
 
-def remaining(effect: Effect, standing: Sequence[str], remembered: Collection[str]) -> str:
+def remaining(effect: Effect, standing: Sequence[str], remembered: Container[str]) -> str:
     """The text of a note that is still to be written, "" when all that it says stands.
 
     `standing` are the texts of our notes on the record, oldest first; `remembered` the markers of those that the state
@@ -85,7 +85,7 @@ def remaining(effect: Effect, standing: Sequence[str], remembered: Collection[st
     return "" if _loose(own) in map(_loose, unknown) else effect.text
 
 
-def carried(effect: Effect, standing: Sequence[str], remembered: Collection[str]) -> bool:
+def carried(effect: Effect, standing: Sequence[str], remembered: Container[str]) -> bool:
     """Whether an update was sent and noted by another life, whatever the work order shows now.
 
     Its own note may have been followed by newer ones; a note of another version counts while it is the newest.
@@ -98,7 +98,7 @@ def carried(effect: Effect, standing: Sequence[str], remembered: Collection[str]
     return bool(fields) and set(fields) <= _noted_fields(unknown, (f"amended:update:{effect.target}:",))
 
 
-def cancel_asked(effect: Effect, standing: Sequence[str], remembered: Collection[str]) -> bool:
+def cancel_asked(effect: Effect, standing: Sequence[str], remembered: Container[str]) -> bool:
     """Whether another life asked for this cancel; its reason stands as a note on the work order."""
     (own,) = _keys([effect.marker])
     keys = _keys(standing)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Integer, Text, bindparam, delete, insert, sel
 from mappings.model import EffectStatus, Kind, Record
 from mappings.requests import RequestStatus
 from state import outbox, schema
+from state.inserts import insert_or_ignore
 from state.snapshots import COLUMNS, chunks, to_record
 
 _T = schema.catch_up
@@ -116,7 +117,7 @@ def end(connection: Connection) -> bool:
 
 def review_later(connection: Connection, kind: Kind, subject: str) -> None:
     row = {"subject": subject, "subject_kind": kind.value}
-    connection.execute(schema.insert_or_ignore(_R, connection.dialect.name), row)
+    connection.execute(insert_or_ignore(_R, connection.dialect.name), row)
 
 
 def reviews(connection: Connection, limit: int) -> tuple[tuple[Kind, str], ...]:

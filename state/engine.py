@@ -169,6 +169,13 @@ class Database:
             raise StateLocked(f"the state {self.name} has no free connection; try again") from None
 
 
+def take_back(connection: Connection) -> None:
+    """Lets nothing of a connection's transaction stand; it is over then."""
+    transaction = connection.get_transaction()
+    assert transaction is not None, "whoever has a connection is in a transaction"
+    transaction.rollback()
+
+
 def database_now(connection: Connection) -> datetime:
     """The clock of a database server at this moment, not at the beginning of the transaction (PostgreSQL)."""
     return cast(datetime, connection.scalar(_CLOCK))

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from mappings.model import Kind
 from state import schema
+from state.inserts import insert_or_replace
 from state.types import Halt
 
 _H = schema.halts
@@ -33,7 +34,7 @@ def put(connection: Connection, halt: Halt) -> bool:
         "allowed_reason": "",
         "allowed_at": None,
     }
-    connection.execute(schema.insert_or_replace(_H, connection.dialect.name), row)
+    connection.execute(insert_or_replace(_H, connection.dialect.name), row)
     return True
 
 

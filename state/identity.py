@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from mappings.model import SUBJECT_KINDS, Kind, System
 from state import schema
+from state.inserts import insert_or_replace
 from state.types import Canary, Identity
 
 EACH = 3
@@ -57,11 +58,11 @@ def _side(system: System) -> tuple[ColumnElement[bool], tuple[Kind, ...]]:
 def moved(connection: Connection, identity: Identity) -> None:
     """The same instance under another URL."""
     row = {"system": identity.system.value, "id": identity.id, "url": identity.url}
-    connection.execute(schema.insert_or_replace(_T, connection.dialect.name, ("bound_at",)), row)
+    connection.execute(insert_or_replace(_T, connection.dialect.name, ("bound_at",)), row)
 
 
 def bind(connection: Connection, identities: Mapping[System, Identity], now: datetime) -> None:
     """The state belongs to these instances from now on, on a person's word."""
     for one in identities.values():
         row = {"system": one.system.value, "id": one.id, "url": one.url, "bound_at": now}
-        connection.execute(schema.insert_or_replace(_T, connection.dialect.name), row)
+        connection.execute(insert_or_replace(_T, connection.dialect.name), row)

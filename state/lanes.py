@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from state import schema
+from state.inserts import insert_or_replace
 from state.types import Lane, Outage
 
 _T = schema.lanes
@@ -24,7 +25,7 @@ def worked(connection: Connection, lane: str, systems: Iterable[str], now: datet
     """The lane has done something against these systems; what keeps it from others stays as it is."""
     rows = [{"lane": lane, "system": system, "worked_at": now, **_WELL} for system in sorted(systems)]
     if rows:
-        connection.execute(schema.insert_or_replace(_T, connection.dialect.name, _TROUBLE), rows)
+        connection.execute(insert_or_replace(_T, connection.dialect.name, _TROUBLE), rows)
 
 
 def keep_outages(connection: Connection, outages: Iterable[Outage]) -> None:
@@ -44,7 +45,7 @@ def keep_outages(connection: Connection, outages: Iterable[Outage]) -> None:
         for one in outages
     ]
     if rows:
-        connection.execute(schema.insert_or_replace(_T, connection.dialect.name, ("worked_at",)), rows)
+        connection.execute(insert_or_replace(_T, connection.dialect.name, ("worked_at",)), rows)
 
 
 def every(connection: Connection) -> tuple[Lane, ...]:

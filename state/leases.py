@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text
 
 from state import schema
 from state.engine import RUNNING, Database, parse_url, sqlite_file
+from state.inserts import insert_or_replace
 from state.types import Lease, StateError, StateLocked
 
 TRIES, TRY_AGAIN_S = 5, 0.02
@@ -120,7 +121,7 @@ def take(connection: Connection, name: str, owner: str, lease_s: float, now: dat
     if row is not None and row.owner != owner and row.taken_at <= now < row.until:
         return False
     values = {"name": name, "owner": owner, "taken_at": now, "until": until}
-    connection.execute(schema.insert_or_replace(_T, connection.dialect.name), values)
+    connection.execute(insert_or_replace(_T, connection.dialect.name), values)
     return True
 
 

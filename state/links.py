@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, select, upda
 
 from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from state import schema
+from state.inserts import insert_or_ignore, insert_or_replace
 from state.snapshots import COLUMNS, to_record
 
 _L = schema.links
@@ -122,7 +123,7 @@ def add(connection: Connection, link: Link, now: datetime) -> bool:
 
 @cache
 def _add(dialect: str) -> Any:
-    return schema.insert_or_ignore(_L, dialect).returning(_L.c.work_order)
+    return insert_or_ignore(_L, dialect).returning(_L.c.work_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def pin(connection: Connection, plan: Plan, now: datetime) -> None:
         "columns": plan.columns,
         "pinned_at": now,
     }
-    connection.execute(schema.insert_or_replace(_P, connection.dialect.name), row)
+    connection.execute(insert_or_replace(_P, connection.dialect.name), row)
 
 
 def planned_by(connection: Connection, table: str, since: datetime) -> tuple[tuple[Kind, str], ...]:

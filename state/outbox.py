@@ -15,7 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, literal_column, se
 
 from mappings.effects import MOVES, Decision, Effect, EffectKind, Reference
 from mappings.model import EffectStatus, Kind, KnownEffect, Link, Origin, System
-from state import schema
+from state import concluded, schema
+from state.concluded import Known, Remembered
 from state.types import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked, ParkedEffect
 
 O = schema.outbox  # noqa: E741 - a table alias, written with its column after it
@@ -125,19 +126,20 @@ def apply(
     effects = {effect.key: effect for effect in decision.effects}
     if not effects:
         return ()
-    stored = {row.key: row for row in connection.execute(_STORED, {"keys": list(effects)})}
-    foreign = [key for key, row in stored.items() if _is_another(effects[key], row)]
+    stored = _stored(connection, effects)
+    foreign = [key for key, known in stored.items() if known.is_another]
     if clashes is not None:
         clashes += foreign
     wanted_again = [
         key
-        for key, row in stored.items()
-        if revive and row.status in sources("wanted_again") and key not in foreign
+        for key, known in stored.items()
+        if revive and known.status in sources("wanted_again") and key not in foreign
     ]
     born = [key for key in effects if key not in stored or key in wanted_again]
     if wanted_again:
         # born anew at the end of its queue: its old place was before effects that were decided since
         connection.execute(_FORGET, {"keys": wanted_again})
+        concluded.forget(connection, wanted_again)
     if born:
         rows = [_row(effects[key], stored.get(key), now) | {"background": background} for key in born]
         if unremembered:
@@ -147,12 +149,27 @@ def apply(
     return tuple(born)
 
 
+def _stored(connection: Connection, effects: Mapping[str, Effect]) -> dict[str, Known]:
+    """What is known of these keys, be they in the outbox or of orders that ended long ago."""
+    found = {
+        row.key: Known(
+            status=EffectStatus(row.status),
+            attempts=row.attempts,
+            first_sent_at=row.first_sent_at,
+            last_sent_at=row.last_sent_at,
+            is_another=_is_another(effects[row.key], row),
+        )
+        for row in connection.execute(_STORED, {"keys": list(effects)})
+    }
+    return concluded.stored(connection, (one for key, one in effects.items() if key not in found)) | found
+
+
 def _is_another(effect: Effect, row: Any) -> bool:
     """Whether a stored effect of this key is not this one at all; what it would write may have been decided anew."""
     return (row.kind, row.subject, row.system) != (effect.kind.value, effect.subject, effect.system.value)
 
 
-def _row(effect: Effect, before: Any, now: datetime) -> dict[str, object]:
+def _row(effect: Effect, before: Known | None, now: datetime) -> dict[str, object]:
     return {
         "key": effect.key,
         "kind": effect.kind.value,
@@ -202,10 +219,11 @@ def of_subject(connection: Connection, subject: str) -> tuple[KnownEffect, ...]:
     return tuple(KnownEffect(row.key, row.kind, EffectStatus(row.status), row.target) for row in rows)
 
 
-def markers(connection: Connection, subject: str) -> frozenset[str]:
+def remembered(connection: Connection, subject: str) -> Remembered:
     """The markers of everything that is known to have been written for a domain order."""
     effects = connection.scalars(_DONE_OF, {"subject": subject})
-    return frozenset(marker for effect in effects if (marker := effect.get("marker", "")))
+    here = frozenset(marker for effect in effects if (marker := effect.get("marker", "")))
+    return concluded.remembered(connection, subject, here)
 
 
 def parked(connection: Connection) -> tuple[ParkedEffect, ...]:

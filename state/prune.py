@@ -1,25 +1,39 @@
 """Bodies and history of orders that ended long ago are given up; keys, links, plans and how each thing ended stay.
 
 Called by `state.store`, some orders in each transaction. An order goes as a whole: itself, its lines, domain orders, tasks and
-their work orders have ended, none was changed since, nothing of it waits. What stays is enough for a record that is read again
-to decide nothing, and for a create to find its key taken.
+their work orders have ended, none was changed since, nothing of it waits. So does what stands alone: a domain order of no order,
+a work order that is linked to nothing, each with what is below it. What stays is enough for a record that is read again to
+decide nothing, and for a create to find its key taken.
+
+What stays is written anew, side by side: left where it was, a few bytes would keep a whole page that held a body.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, delete, func, or_, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    type_coerce,
+)
 
 from mappings.changes import content_hash
 from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Kind, Record
 from mappings.requests import RequestStatus
 from mappings.retention import is_reduced, reduced
-from state import outbox, schema
-from state.columns import Json
+from state import concluded, outbox, schema
 from state.snapshots import COLUMNS, REDUCED, Snapshots, chunks, to_record
 from state.types import Pruned
 
@@ -28,67 +42,94 @@ _L = schema.links
 _O = schema.outbox
 _G = schema.ledger
 _OPEN_STATUS = outbox.OPEN_WORDS
+_SUBJECTS = [kind.value for kind in SUBJECT_KINDS]
 Name = tuple[Kind, str]
 
-_CANDIDATES = (
-    select(_S.c.id)
+_IS_WHOLE = not_(type_coerce(_S.c.fields, Text).startswith(REDUCED, autoescape=True))
+_STANDS_ALONE: dict[Kind, ColumnElement[bool]] = {
+    Kind.CUSTOMER_ORDER: _S.c.customer_order.is_(None),
+    Kind.DOMAIN_ORDER: and_(
+        _S.c.customer_order.is_(None), _S.c.order_line.is_(None), _S.c.domain_order.is_(None)
+    ),
+    # one that carries our correlation is linked when its subject is seen, and must be found for that
+    Kind.WORK_ORDER: and_(
+        _S.c.id.not_in(select(_L.c.work_order)), not_(type_coerce(_S.c.fields, Text).contains("syncd:1:"))
+    ),
+}
+_CANDIDATES = {
+    kind: select(_S.c.id)
     .where(
-        _S.c.kind == Kind.CUSTOMER_ORDER.value,
+        _S.c.kind == kind.value,
         _S.c.id > bindparam("after"),
         _S.c.state.in_(bindparam("closed", expanding=True)),
         _S.c.updated_at < bindparam("before"),
-        ~type_coerce(_S.c.fields, Text).startswith(REDUCED, autoescape=True),
+        _IS_WHOLE,
+        stands_alone,
     )
     .order_by(_S.c.id)
     .limit(bindparam("limit"))
-)
+    for kind, stands_alone in _STANDS_ALONE.items()
+}
 _RECORDS = select(*COLUMNS).where(
     _S.c.kind == bindparam("kind"), _S.c.id.in_(bindparam("ids", expanding=True))
 )
-_REDUCE = (
-    update(_S)
-    .where(_S.c.kind == bindparam("of_kind"), _S.c.id == bindparam("of_id"))
-    .values(fields=bindparam("body", type_=Json))
+_LINKED_WHOLE = (
+    select(_L.c.work_order, _L.c.domain_order)
+    .select_from(_L.join(_S, and_(_S.c.id == _L.c.domain_order, _S.c.kind.in_(_SUBJECTS))))
+    .where(_L.c.work_order.in_(bindparam("ids", expanding=True)), _IS_WHOLE)
 )
-_EFFECTS = select(_O.c.id, _O.c.effect).where(_O.c.subject.in_(bindparam("ids", expanding=True)))
-_EMPTY = update(_O).where(_O.c.id == bindparam("row")).values(effect=bindparam("body", type_=Json))
+_WHOLE = select(_S).where(_S.c.kind == bindparam("of_kind"), _S.c.id == bindparam("of_id"))
+_AWAY = delete(_S).where(_S.c.kind == bindparam("of_kind"), _S.c.id == bindparam("of_id"))
+_ANEW = insert(_S)
+_EFFECT_BYTES = select(
+    func.coalesce(func.sum(func.length(type_coerce(_O.c.effect, Text)) + func.length(_O.c.because)), 0)
+).where(_O.c.subject.in_(bindparam("ids", expanding=True)))
+
+
+def candidates(
+    connection: Connection,
+    kind: Kind,
+    closed: Mapping[Kind, frozenset[str]],
+    before: datetime,
+    *,
+    after: str,
+    limit: int,
+) -> list[str]:
+    """The next records behind the id `after` with which a family begins that may have ended. Needs no lock."""
+    values = {"after": after, "closed": sorted(closed[kind]), "before": before, "limit": limit}
+    return list(connection.scalars(_CANDIDATES[kind], values))
 
 
 def prune(
     connection: Connection,
+    kind: Kind,
+    ids: Iterable[str],
     closed: Mapping[Kind, frozenset[str]],
     before: datetime,
     *,
     now: datetime,
-    after: str,
-    limit: int,
 ) -> Pruned:
-    """Looks at the next `limit` ended orders behind the id `after`; `closed` are the states in which a record has ended."""
-    values = {"after": after, "closed": sorted(closed[Kind.CUSTOMER_ORDER]), "before": before, "limit": limit}
-    ids = list(connection.scalars(_CANDIDATES, values))
-    done = Pruned(last=ids[-1] if ids else "")
+    """Gives up what is below these candidates, each as a whole; `closed` are the states in which a record has ended."""
+    done = Pruned()
     for id in ids:
-        family = _Family(connection, Snapshots(connection, now), id)
+        family = _Family(connection, Snapshots(connection, now), kind, id)
         if family.has_ended(closed, before) and not family.waits():
-            entries = _forget(connection, family.names, before)
-            effects = _empty(connection, family.subjects)
-            done = replace(
-                done,
-                orders=done.orders + 1,
-                records=done.records + _reduce(connection, family.own),
-                effects=done.effects + effects,
-                entries=done.entries + entries,
-            )
+            size = _bytes_of_effects(connection, family.subjects)
+            entries, history = _forget(connection, family.names, before)
+            effects = concluded.conclude(connection, family.subjects)
+            records, bodies = _reduce(connection, family.own)
+            alone = kind is not Kind.CUSTOMER_ORDER
+            done += Pruned(int(not alone), int(alone), records, effects, entries, size + history + bodies)
     return done
 
 
 class _Family:
-    """An order and everything below it."""
+    """An order and everything below it, or what stands alone with what is below that."""
 
-    def __init__(self, connection: Connection, snapshots: Snapshots, order: str) -> None:
+    def __init__(self, connection: Connection, snapshots: Snapshots, kind: Kind, id: str) -> None:
         self._connection = connection
         self._snapshots = snapshots
-        below = self._below({(Kind.CUSTOMER_ORDER, order)})
+        below = self._below({(kind, id)})
         above = {
             one for one in below if one[0] not in TRAIT_KINDS
         }  # rows that describe it stay: they are small
@@ -142,12 +183,10 @@ class _Family:
         return sorted(found)
 
     def _shared(self) -> set[str]:
-        """Work orders that a subject of another order is linked to as well: they stay whole."""
+        """Work orders that a subject of another order, which is not given up yet, is linked to as well: they stay whole."""
         found: set[str] = set()
         for part in chunks(self._links):
-            rows = self._connection.execute(
-                select(_L.c.work_order, _L.c.domain_order).where(_L.c.work_order.in_(part))
-            )
+            rows = self._connection.execute(_LINKED_WHOLE, {"ids": part})
             found |= {row.work_order for row in rows if row.domain_order not in self.subjects}
         return found
 
@@ -163,34 +202,32 @@ class _Family:
         ]
 
 
-def _reduce(connection: Connection, records: Iterable[Record]) -> int:
-    rows: list[dict[str, Any]] = [
-        {"of_kind": r.kind.value, "of_id": r.id, "body": dict(reduced(r, content_hash(r)).fields)}
-        for r in records
-        if not is_reduced(r)
-    ]
-    if rows:
-        connection.execute(_REDUCE, rows)
-    return len(rows)
-
-
-def _empty(connection: Connection, subjects: list[str]) -> int:
-    """What was sent is given up; that it was, and under which key and marker, stays."""
+def _reduce(connection: Connection, records: Iterable[Record]) -> tuple[int, int]:
+    """How many bodies were given up, and of how many characters."""
     rows: list[dict[str, Any]] = []
-    for part in chunks(subjects):
-        for row in connection.execute(_EFFECTS, {"ids": part}):
-            effect = outbox.to_effect(row.effect)
-            body = replace(effect, values={}, references={}, before={}, text="", because="")
-            if body != effect:
-                rows.append({"row": row.id, "body": body})
+    size = 0
+    for record in records:
+        if not is_reduced(record):
+            name = {"of_kind": record.kind.value, "of_id": record.id}
+            row = dict(connection.execute(_WHOLE, name).mappings().one())
+            size += sum(len(name) + len(value) + 6 for name, value in record.fields.items())
+            rows.append(row | {"fields": dict(reduced(record, content_hash(record)).fields)})
     if rows:
-        connection.execute(_EMPTY, rows)
-    return len(rows)
+        connection.execute(_AWAY, [{"of_kind": row["kind"], "of_id": row["id"]} for row in rows])
+        connection.execute(_ANEW, rows)
+    return len(rows), size
 
 
-def _forget(connection: Connection, names: Iterable[Name], before: datetime) -> int:
-    gone = 0
+def _bytes_of_effects(connection: Connection, subjects: list[str]) -> int:
+    return sum(connection.scalar(_EFFECT_BYTES, {"ids": part}) or 0 for part in chunks(subjects))
+
+
+def _forget(connection: Connection, names: Iterable[Name], before: datetime) -> tuple[int, int]:
+    """How many entries of the ledger were given up, and of how many characters."""
+    gone = size = 0
     for part in chunks(sorted({id for _, id in names})):
         about = or_(_G.c.subject.in_(part), _G.c.order_id.in_(part), _G.c.work_order.in_(part))
-        gone += connection.execute(delete(_G).where(about, _G.c.at < before)).rowcount
-    return gone
+        old = and_(about, _G.c.at < before)
+        size += connection.scalar(select(func.sum(func.length(type_coerce(_G.c.data, Text)))).where(old)) or 0
+        gone += connection.execute(delete(_G).where(old)).rowcount
+    return gone, size

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from state import schema
+from state.inserts import insert_or_replace
 from state.types import SafetyStop
 
 _T = schema.safety_stops
@@ -28,7 +29,7 @@ def stop(connection: Connection, found: SafetyStop) -> None:
         "allowed_reason": found.allowed_reason,
         "allowed_at": found.allowed_at,
     }
-    connection.execute(schema.insert_or_replace(_T, connection.dialect.name), row)
+    connection.execute(insert_or_replace(_T, connection.dialect.name), row)
 
 
 def of_lane(connection: Connection, lane: str) -> SafetyStop | None:

@@ -6,9 +6,6 @@ code works with, compared at start-up without alembic.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, cast
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,19 +13,18 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration."""
 
 metadata = MetaData()
@@ -325,6 +321,23 @@ outbox = Table(
     sqlite_autoincrement=True,  # an id is never used twice: a late worker must not match another effect
 )
 
+_marked = text("marker IS NOT NULL")
+concluded = Table(
+    "concluded",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),  # digests, as the next three
+    Column("subject", LargeBinary, nullable=False),
+    Column("what", LargeBinary, nullable=False),
+    Column("marker", LargeBinary),
+    Column("done", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("first_sent_at", Instant),
+    Column("last_sent_at", Instant),
+    Index("concluded_by_subject", "subject", sqlite_where=_marked, postgresql_where=_marked),
+    sqlite_with_rowid=False,  # the key is the table: half the space
+)
+"""Effects of orders that ended long ago."""
+
 leases = Table(
     "leases",
     metadata,
@@ -368,23 +381,3 @@ ledger = Table(
 for _about in ("subject", "order_id", "work_order"):
     _where = text(f"{_about} <> ''")
     Index(f"ledger_by_{_about}", ledger.c[_about], sqlite_where=_where, postgresql_where=_where)
-
-
-@cache
-def insert_or_ignore(table: Table, dialect: str) -> Any:
-    """An insert that leaves an existing row alone."""
-    return _insert(dialect)(table).on_conflict_do_nothing()
-
-
-@cache
-def insert_or_replace(table: Table, dialect: str, keep: tuple[str, ...] = ()) -> Any:
-    """An insert that overwrites an existing row by primary key, except its `keep` columns."""
-    statement = _insert(dialect)(table)
-    keys = [column.name for column in table.primary_key]
-    new = {c.name: statement.excluded[c.name] for c in table.c if c.name not in (*keys, *keep)}
-    return statement.on_conflict_do_update(index_elements=keys, set_=new)
-
-
-def _insert(dialect: str) -> Any:
-    # the two dialects' inserts have the same methods and no common type
-    return cast(Any, sqlite_insert if dialect == "sqlite" else postgresql_insert)

@@ -17,6 +17,7 @@ from mappings.changes import same
 from mappings.model import TRAIT_KINDS, Kind, Record
 from mappings.retention import as_far_as_known, is_reduced
 from state import schema
+from state.inserts import insert_or_replace
 
 CHUNK = 500
 """Values in one IN list: below every database's limit."""
@@ -174,7 +175,7 @@ class Snapshots:
         """Writes what `put` has taken. Called before any statement that joins snapshots, and before the commit."""
         if self._unwritten:
             rows = [self._row(record) for record in self._unwritten.values()]
-            statement = schema.insert_or_replace(_T, self._connection.dialect.name)
+            statement = insert_or_replace(_T, self._connection.dialect.name)
             self._connection.execute(statement, rows)
             self._unwritten.clear()
 

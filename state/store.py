@@ -32,8 +32,9 @@ from state import (
     summary,
     watermarks,
 )
+from state.concluded import Remembered
 from state.copying import copy_state
-from state.engine import BUDGETING, CLAIMING, LEASING, Database, database_now
+from state.engine import BUDGETING, CLAIMING, LEASING, Database, database_now, take_back
 from state.history import History
 from state.leases import run_lock, runner_says
 from state.migrations import check_revision, create_or_migrate
@@ -243,14 +244,36 @@ class Store:
         with self._database.reading() as connection:
             return snapshots.at_rest(connection, records)
 
+    def ended(
+        self,
+        kind: Kind,
+        closed: Mapping[Kind, frozenset[str]],
+        before: datetime,
+        *,
+        after: str = "",
+        limit: int = 50,
+    ) -> list[str]:
+        """The next records of a kind behind the id `after`, standing above all others, that ended and were not changed since
+        `before`: candidates of `prune`. `closed` are the states in which a record has ended."""
+        with self._database.reading() as connection:
+            return prune.candidates(connection, kind, closed, before, after=after, limit=limit)
+
     def prune(
-        self, closed: Mapping[Kind, frozenset[str]], before: datetime, *, after: str = "", limit: int = 50
+        self,
+        kind: Kind,
+        ids: Iterable[str],
+        closed: Mapping[Kind, frozenset[str]],
+        before: datetime,
+        *,
+        rehearsal: bool = False,
     ) -> Pruned:
-        """Gives up bodies and history of the next `limit` orders behind the id `after` that ended, and were not changed
-        since `before`. `closed` are the states in which a record has ended."""
+        """Gives up bodies and history of these and what is below them, each where all of it ended before; in a `rehearsal`
+        only says how much that is."""
         with self._database.deciding() as connection:
-            now = self._now(connection)
-            return prune.prune(connection, closed, before, now=now, after=after, limit=limit)
+            done = prune.prune(connection, kind, ids, closed, before, now=self._now(connection))
+            if rehearsal:
+                take_back(connection)
+            return done
 
     def shrink(self) -> None:
         """Gives the space that was freed back to the file system, where the file was made for that (SQLite)."""
@@ -362,10 +385,10 @@ class Store:
         with self._database.reading() as connection:
             yield History(connection, self._now(connection))
 
-    def remembered(self, subject: str) -> frozenset[str]:
+    def remembered(self, subject: str) -> Remembered:
         """The markers of what is known to have been written for a domain order."""
         with self._database.reading() as connection:
-            return outbox.markers(connection, subject)
+            return outbox.remembered(connection, subject)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

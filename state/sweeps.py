@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select
 
 from mappings.model import Kind, Link, Origin
 from state import schema
+from state.inserts import insert_or_replace
 from state.snapshots import chunks
 from state.types import Sweep, VanishedLink
 
@@ -183,7 +184,7 @@ def drop(connection: Connection, gone: VanishedLink, by: str, reason: str, now: 
         "reason": reason,
         "dropped_at": now,
     }
-    connection.execute(schema.insert_or_replace(_D, connection.dialect.name), row)
+    connection.execute(insert_or_replace(_D, connection.dialect.name), row)
     return True
 
 

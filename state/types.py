@@ -5,8 +5,8 @@ Returned and taken by `state.store`; lanes and commands import them from there. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 
 from mappings.effects import Effect
@@ -126,7 +126,7 @@ class Claim:
     """Another life may have sent it, perhaps under the key of another version, and this state does not remember."""
     background: bool = False
     """A backfill intended it."""
-    remembered: frozenset[str] = frozenset()
+    remembered: Container[str] = frozenset()
     """For an unremembered note: the markers of the notes on its subject that this state knows to stand."""
     born_at: datetime | None = None
     """When it was decided, by the clock of `claimed_at`; a key that was overtaken and is wanted again is born anew."""
@@ -314,25 +314,18 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was given up: of how many orders, how many bodies of records and effects, how many entries of the ledger.
+    """What was given up: of how many orders, and of how many records that stand `alone`, with what is below each; how many
+    bodies of records, effects, entries of the ledger; how many characters all of that was."""
 
-    `last` is the last order that was looked at, "" when there was none.
-    """
-
-    last: str
     orders: int = 0
+    alone: int = 0
     records: int = 0
     effects: int = 0
     entries: int = 0
+    size: int = 0
 
     def __add__(self, other: Pruned) -> Pruned:
-        return Pruned(
-            other.last,
-            self.orders + other.orders,
-            self.records + other.records,
-            self.effects + other.effects,
-            self.entries + other.entries,
-        )
+        return Pruned(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

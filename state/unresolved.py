@@ -16,6 +16,7 @@ from mappings.effects import Effect, Reference
 from mappings.model import Kind
 from mappings.references import Unresolved
 from state import schema
+from state.inserts import insert_or_replace
 
 _T = schema.unresolved
 _EVERY = select(_T).order_by(_T.c.since, _T.c.work_order, _T.c.target)
@@ -27,7 +28,7 @@ _GONE = delete(_T).where(
 
 @cache
 def _put(dialect: str) -> Any:
-    return schema.insert_or_replace(_T, dialect, ("since",))
+    return insert_or_replace(_T, dialect, ("since",))
 
 
 def keep(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from mappings.model import System
 from state import schema
+from state.inserts import insert_or_replace
 from state.types import Baseline, Identity, StateError, Watermark
 
 _ONE = select(schema.watermarks).where(schema.watermarks.c.feed == bindparam("feed"))
@@ -46,7 +47,7 @@ def advance(
         read_at = read_at or stored.read_at
     row = {"feed": feed, "stamp": stamp, "id": id, "passed_until": passed_until, "updated_at": now}
     row["read_at"] = read_at
-    connection.execute(schema.insert_or_replace(schema.watermarks, connection.dialect.name), row)
+    connection.execute(insert_or_replace(schema.watermarks, connection.dialect.name), row)
 
 
 def baseline(connection: Connection) -> Baseline | None:

@@ -72,6 +72,7 @@ class Daemon:
         self._look = look
         self._rejected = False
         self._status_at = 0.0
+        self._prune_at = 0.0
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; then finishes what is in flight, `drain_timeout` at most."""
@@ -267,15 +268,16 @@ class Daemon:
                 self._log.event("watch.failed", error=type(error).__name__, exc_info=error)
 
     def _prune(self) -> None:
-        """One tick of the retention."""
+        """One tick of the retention, which is done once a day."""
         keep_s = self._app.figures().retention_s
-        if keep_s is None or self._app.catch_up.lasts():
+        if keep_s is None or time.monotonic() < self._prune_at or self._app.catch_up.lasts():
             return
         try:
             assert self._app.live is not None, "build makes it"
             policy, span = self._app.live.policy(), timedelta(seconds=keep_s)
             done = retention.prune(self._app.store, policy, span, datetime.now(UTC), self._stopping.is_set)
             retention.tell(self._log, done)
+            self._prune_at = time.monotonic() + retention.EVERY_S
             self._troubles.pop("prune", None)
         except Exception as error:  # noqa: BLE001 - the one broad except of the retention: the next tick goes on
             if self._is_news("prune", error):
@@ -308,7 +310,7 @@ def _intervals(figures: Figures) -> dict[str, float]:
     intake = {f"intake-{system}": figures.poll_interval_s[system] for system in FEEDS}
     shortest = min(figures.poll_interval_s.values())
     rest = {"notes": shortest, "gate": shortest, "watch": shortest, "sweep": figures.sweep_every_s}
-    rest["prune"] = retention.EVERY_S
+    rest["prune"] = retention.LOOK_EVERY_S
     return {**intake, **rest}
 
 

@@ -78,6 +78,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "probe_in_s": "seconds until a look at the remote system is believed",
         "problems": "how many problems were found",
         "purpose": "urgent: creates and gate answers; live: the rest; background: the sweep and backfills",
+        "alone": "domain orders of no order, and work orders that are linked to nothing",
         "orders": "customer orders",
         "rate": "records a second",
         "records": "records concerned",

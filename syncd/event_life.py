@@ -74,7 +74,7 @@ LIFE = (
         "state.pruned",
         "info",
         "Bodies and history of orders that ended long ago were given up; what they came to stays.",
-        "orders records effects rows",
+        "orders alone records effects rows",
     ),
     event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"

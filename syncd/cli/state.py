@@ -103,12 +103,14 @@ def migrate(config_path: Path) -> int:
 )
 @config_option
 @click.option("--older-than", metavar="DURATION", help='Instead of [state] retention, such as "90d".')
-def prune(config_path: Path, older_than: str | None) -> int:
+@click.option("--dry-run", is_flag=True, help="Only say what would be given up.")
+def prune(config_path: Path, older_than: str | None, dry_run: bool) -> int:
     """Gives up bodies and history of orders that ended long ago.
 
     An order goes as a whole: it, its lines, domain orders, tasks and work orders have ended, none was changed since, and nothing
-    of it waits. What stays is the number, the state, the links, the plan, and what was written under which key: read again, by a
-    feed, a sweep or a backfill, it decides nothing. The daemon does this by itself, once an hour. Safe beside it.
+    of it waits. So does what belongs to none: a work order that is linked to nothing. What stays is the number, the state, the
+    links, the plan, and a digest of each key under which something was written: read again, by a feed, a sweep or a backfill, it
+    decides nothing. The daemon does this by itself, once a day. Safe beside it.
     """
     config = load(config_path, need_secrets=False)
     from state.store import Store
@@ -123,12 +125,12 @@ def prune(config_path: Path, older_than: str | None) -> int:
     now = SystemClock().now
     store = Store(state_url(config), now)
     try:
-        done = retention.prune(store, policy_of(config), span, now())
+        done = retention.prune(store, policy_of(config), span, now(), rehearsal=dry_run)
     finally:
         store.close()
     click.echo(
-        f"{done.orders} orders: the bodies of {done.records} records and {done.effects} effects and {done.entries}"
-        " entries of the ledger were given up"
+        f"{done.orders} orders and {done.alone} records of no order: the bodies of {done.records} records, {done.effects} effects"
+        f" and {done.entries} entries of the ledger {'would be' if dry_run else 'were'} given up, {done.size / 1024:.0f} KiB of text"
     )
     return exits.OK
 

@@ -10,6 +10,7 @@ from typing import Any
 from connectors.ports import Cursor, Page, Position
 from mappings.model import Kind, System
 from state import snapshots, watermarks
+from state.inserts import insert_or_replace
 from syncd import intake
 from syncd.intake import Pass
 from syncd.wiring import App
@@ -131,7 +132,7 @@ def _overwritten(
 
     row = {"feed": feed, "stamp": stamp, "id": id, "passed_until": passed_until, "updated_at": now}
     row["read_at"] = read_at
-    connection.execute(schema.insert_or_replace(schema.watermarks, connection.dialect.name), row)
+    connection.execute(insert_or_replace(schema.watermarks, connection.dialect.name), row)
 
 
 def _overlap_too_short(app: App) -> None:
