@@ -95,27 +95,37 @@ def total_count(reply: Reply) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
-def next_position(position: Position, places: Sequence[Cursor], *, limit: int, asked: datetime) -> Position:
+def next_position(position: Position, places: Sequence[Cursor], *, limit: int, settled: datetime) -> Position:
     """Where the page after this one begins, when one follows. `places` are those of its rows, in the reply's order.
 
-    A row changed while the server was reading shows a newer stamp than the one it was sorted by; going on behind it
-    would jump over others. Such a row is not older than the request, so the last row that is older decides.
+    A row that changed while the server was reading shows a newer stamp than the one it was sorted by; going on behind it
+    would jump over others. Such a row is not older than `settled` (the request less the longest transaction: a change
+    that commits now may carry the stamp of its beginning), so the last row that is older decides.
     """
     if not places:
         return Position(position.after, position.skip + limit)
-    older = [place for place in places if place.stamp < asked]
+    older = [place for place in places if place.stamp < settled]
     return Position(older[-1] if older else places[-1])
 
 
+def sure_until(position: Position, places: Sequence[Cursor], *, settled: datetime) -> datetime | None:
+    """Of a page that another follows: None when every row before the next page has been read, else the instant up to
+    which that is sure. Where no row is older than `settled`, each may have been sorted by an older stamp than it shows."""
+    if not places or any(place.stamp < settled for place in places):
+        return None
+    return position.after.stamp
+
+
 def check_places(
-    position: Position, places: Sequence[Cursor], *, asked: datetime, system: str, what: str
+    position: Position, places: Sequence[Cursor], *, settled: datetime, system: str, what: str
 ) -> None:
-    """Raises `FilterIgnored` when rows do not lie behind the position or not in order: the query was ignored."""
+    """Raises `FilterIgnored` when rows do not lie behind the position, or settled ones not in order: the query was
+    ignored."""
     if not all(is_behind(place, position.after) for place in places):
         raise FilterIgnored(
             f"{what}: a row does not match the query, so the server ignores a part of it", system=system
         )
-    older = [place for place in places if place.stamp < asked]
+    older = [place for place in places if place.stamp < settled]
     if any(later <= earlier for earlier, later in pairwise(older)):
         raise FilterIgnored(f"{what}: rows do not come in the order asked for", system=system)
 

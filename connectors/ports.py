@@ -66,6 +66,8 @@ class Page:
     hidden: int = 0
     total: int | None = None
     """How many rows lie behind the position, those of this page among them; None where the server does not say."""
+    sure_until: datetime | None = None
+    """Where a page follows: None when every row before it was read, else up to where that is sure (see `paging`)."""
 
 
 @dataclass(frozen=True, slots=True)

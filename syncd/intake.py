@@ -42,6 +42,9 @@ class Pass:
     position: Position
     upper: datetime | None = None
     """T0: a server instant certainly not later than the first query. None until the first page is in."""
+    sure: datetime | None = None
+    """Rows behind this instant may have been jumped over by a row that changed under the server's hands: the next pass
+    reads them again. None when there are none."""
     pages: int = 0
     fetched: int = 0
     hidden: int = 0
@@ -136,13 +139,14 @@ class Intake:
         over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
         left: Cursor | None = None
-        mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule)
+        current.sure = _earlier(current.sure, page.sure_until)
+        mark = mark_of(_places(page), page.next, page.asked_at, upper, remote.granule, sure=current.sure)
         try:
             with deciding(self._store, current.spent, self._monotonic) as tx:
                 self.see(tx, page, above, sightings, quiet=current.is_quiet)
                 if mark is not None or over:
                     at = mark or Cursor(current.watermark_to or BEGINNING.stamp)
-                    passed = upper if over else None
+                    passed = _earlier(upper, current.sure) if over else None
                     left = self._look_back(tx, current.kind, at, sightings)
                     tx.advance(current.kind.value, at.stamp, at.id, passed, read_at=page.asked_at)
                 self._stop_if_too_many(tx, current, sightings)
@@ -346,8 +350,11 @@ def mark_of(
     asked_at: datetime,
     upper: datetime,
     granule: timedelta,
+    *,
+    sure: datetime | None = None,
 ) -> Cursor | None:
-    """min(how far the feed was read, T0 - one granule): a row that commits while we read may carry any stamp after that.
+    """min(how far the feed was read, T0 - one granule, `sure`): a row that commits while we read may carry any stamp
+    after that.
 
     Where rows follow, the place of the next page says how far, never the newest stamp: a row that changed while the
     server was reading shows its new stamp at its old place, and what lies between the two was not read.
@@ -359,7 +366,7 @@ def mark_of(
         return (
             None  # no row of the page is older than the question: nobody knows what place they were read at
         )
-    cap = upper - granule
+    cap = upper - granule if sure is None else min(upper - granule, sure)
     return behind if behind.stamp <= cap else Cursor(cap)
 
 
@@ -377,6 +384,10 @@ def _preload(tx: Transaction, records: Sequence[Record]) -> None:
         by_kind[record.kind].append(record.id)
     for kind, ids in by_kind.items():
         tx.preload(kind, ids)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(one, other) if one is not None and other is not None else one or other
 
 
 def _iso(stamp: datetime | None) -> str:

@@ -42,12 +42,12 @@ def journal_page(api: TableApi, profile: Profile, position: Position, limit: int
     asked = asked_at(page.reply, system=api.system)
     found = [_decoded(row, kinds, where, api.system) for row in page.rows]
     places = [place for place in map(_place, found) if place is not None]
-    check_places(position, places, asked=asked, system=api.system, what="feed of notes")
+    check_places(position, places, settled=asked, system=api.system, what="feed of notes")
     shown = len(page.rows)
     more = follows(page.reply, skip=position.skip, limit=limit, shown=shown)
     return JournalPage(
         notes=tuple(one for one in found if isinstance(one, TypedNote)),
-        next=next_position(position, places, limit=limit, asked=asked) if more else None,
+        next=next_position(position, places, limit=limit, settled=asked) if more else None,
         asked_at=asked,
         unreadable=tuple(one for one in found if isinstance(one, UnreadableRecord)),
         hidden=hidden_rows(page.reply, skip=position.skip, limit=limit, shown=shown, followed=more),

@@ -23,6 +23,7 @@ from connectors.paging import (
     next_place,
     next_position,
     shrinking,
+    sure_until,
     total_count,
     walk_query,
 )
@@ -140,16 +141,19 @@ class ServiceNowSystem:
         asked = asked_at(page.reply, system=self._api.system)
         found = [self._decoded(row, spec, book, where) for row in page.rows]
         places = [place for one in found if (place := wire.place_of_row(one, column)) is not None]
-        check_places(position, places, asked=asked, system=self._api.system, what=f"feed {spec.kind}")
+        # stamps of creation never move
+        settled = asked if column == wire.CREATED else asked - self.overlap
+        check_places(position, places, settled=settled, system=self._api.system, what=f"feed {spec.kind}")
         shown = len(page.rows)
         more = follows(page.reply, skip=position.skip, limit=limit, shown=shown)
         return Page(
             records=tuple(one for one in found if isinstance(one, Record)),
-            next=next_position(position, places, limit=limit, asked=asked) if more else None,
+            next=next_position(position, places, limit=limit, settled=settled) if more else None,
             asked_at=asked,
             unreadable=tuple(one for one in found if isinstance(one, UnreadableRecord)),
             hidden=hidden_rows(page.reply, skip=position.skip, limit=limit, shown=shown, followed=more),
             total=total_count(page.reply),
+            sure_until=sure_until(position, places, settled=settled) if more else None,
         )
 
     def _decoded(

@@ -45,7 +45,7 @@ def _strictly_greater(app: App) -> None:
     app.intake.begin = behind  # type: ignore[method-assign] - planted
 
 
-def _no_cap(places: Any, following: Any, asked_at: Any, upper: Any, granule: Any) -> Cursor | None:
+def _no_cap(places: Any, *_: Any, **__: Any) -> Cursor | None:
     return max(places, default=None)
 
 
@@ -154,7 +154,7 @@ def _requery_by_stamp(app: App) -> None:
 def _clock_of(ahead: timedelta) -> Callable[..., Cursor | None]:
     """The watermark is what a clock says, whatever was seen."""
 
-    def mark(places: Any, following: Any, asked_at: Any, upper: Any, granule: Any) -> Cursor | None:
+    def mark(places: Any, following: Any, asked_at: Any, upper: Any, *_: Any, **__: Any) -> Cursor | None:
         return Cursor(upper + ahead) if following is None else None
 
     return mark

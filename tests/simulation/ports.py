@@ -14,7 +14,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from connectors.errors import Conflict, Missing, Unreadable
-from connectors.paging import check_places, next_position
+from connectors.paging import check_places, next_position, sure_until
 from connectors.ports import (
     Cursor,
     JournalPage,
@@ -110,24 +110,32 @@ class Port:
         faults = self.network.faults
         window: list[Record] = answer["rows"]
         asked = self._asked(answer["date"], began)
+        if faults.hit("filter_ignored"):
+            window = self._everything(kind, position, limit, asked) or window
         shown = [row for row in window if (kind, row.id) not in self.server.hidden]
         places = [Cursor(row.updated_at, row.id) for row in shown]
-        if faults.hit("filter_ignored"):
-            everything = self.server.behind(kind, datetime.min.replace(tzinfo=asked.tzinfo), "")
-            places = [Cursor(row.updated_at, row.id) for row in everything[:limit]]
         if window and not shown:
             faults.count("page_emptied")
-        check_places(position, places, asked=asked, system=self.system, what=f"feed {kind}")
+        settled = asked - self.overlap
+        check_places(position, places, settled=settled, system=self.system, what=f"feed {kind}")
         more = answer["total"] > position.skip + limit
         if shown and faults.hit("rows_repeated"):
             shown = [*shown, shown[0]]
         return Page(
             records=tuple(row for row in shown if (kind, row.id) not in self.server.garbled),
-            next=next_position(position, places, limit=limit, asked=asked) if more else None,
+            next=next_position(position, places, limit=limit, settled=settled) if more else None,
             asked_at=asked,
+            sure_until=sure_until(position, places, settled=settled) if more else None,
             unreadable=tuple(_unreadable(row) for row in shown if (kind, row.id) in self.server.garbled),
             hidden=len(window) - len(shown),
         )
+
+    def _everything(self, kind: Kind, position: Position, limit: int, asked: datetime) -> list[Record]:
+        """What a page holds when the server does not know a term; none where access rules hide all of it: a server that
+        ignores a term once does so each time, and the next page would show it."""
+        rows = self.server.behind(kind, datetime.min.replace(tzinfo=asked.tzinfo), "")
+        window = rows[position.skip : position.skip + limit]
+        return window if any((kind, row.id) not in self.server.hidden for row in window) else []
 
     def created_in(self, kind: Kind, position: Position, until: datetime, limit: int) -> Page:
         began = self.network.hub.now
@@ -267,7 +275,7 @@ class Port:
             notes=tuple(
                 TypedNote(one.id, kind, id, one.text, one.author, one.stamp) for (kind, id), one in window
             ),
-            next=next_position(position, places, limit=limit, asked=asked) if more else None,
+            next=next_position(position, places, limit=limit, settled=asked) if more else None,
             asked_at=asked,
         )
 

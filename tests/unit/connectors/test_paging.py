@@ -19,6 +19,7 @@ from connectors.paging import (
     is_behind,
     next_position,
     shrinking,
+    sure_until,
 )
 from connectors.ports import Cursor, Position
 
@@ -105,37 +106,44 @@ def test_the_end_is_what_the_server_says_not_an_empty_page(headers, shown, expec
 
 def test_an_empty_page_is_stepped_over_from_the_same_place():
     position = Position(Cursor(T, "a"), skip=10)
-    assert next_position(position, [], limit=5, asked=NOW) == Position(Cursor(T, "a"), skip=15)
+    assert next_position(position, [], limit=5, settled=NOW) == Position(Cursor(T, "a"), skip=15)
 
 
 def test_the_next_page_begins_behind_the_last_row():
     position = Position(Cursor(T, "a"), skip=10)
     places = [Cursor(T, "b"), Cursor(T + SECOND, "a")]
-    assert next_position(position, places, limit=5, asked=NOW) == Position(places[-1])
+    assert next_position(position, places, limit=5, settled=NOW) == Position(places[-1])
 
 
 def test_a_row_newer_than_the_request_moves_no_cursor_unless_it_is_alone():
     old, new = Cursor(T, "b"), Cursor(NOW, "a")
     position = Position(Cursor(T, "a"))
-    assert next_position(position, [old, new], limit=5, asked=NOW) == Position(old)
-    assert next_position(position, [new], limit=5, asked=NOW) == Position(new)
+    assert next_position(position, [old, new], limit=5, settled=NOW) == Position(old)
+    assert next_position(position, [new], limit=5, settled=NOW) == Position(new)
+
+
+def test_a_page_without_a_settled_row_is_sure_only_up_to_where_it_began():
+    position, old, new = Position(Cursor(T, "a")), Cursor(T, "b"), Cursor(NOW, "a")
+    assert sure_until(position, [old, new], settled=NOW) is None
+    assert sure_until(position, [new], settled=NOW) == T
+    assert sure_until(position, [], settled=NOW) is None
 
 
 def test_rows_before_the_place_stop_the_feed():
     with pytest.raises(Misconfigured, match="does not match"):
-        check_places(Position(Cursor(T, "b")), [Cursor(T, "a")], asked=NOW, system="s", what="feed")
+        check_places(Position(Cursor(T, "b")), [Cursor(T, "a")], settled=NOW, system="s", what="feed")
 
 
 @pytest.mark.parametrize("ids", ["ba", "aa"], ids=["backwards", "twice"])
 def test_rows_out_of_order_stop_the_feed(ids):
     places = [Cursor(T, id) for id in ids]
     with pytest.raises(Misconfigured, match="order"):
-        check_places(Position(Cursor(T)), places, asked=NOW, system="s", what="feed")
+        check_places(Position(Cursor(T)), places, settled=NOW, system="s", what="feed")
 
 
 def test_rows_newer_than_the_request_may_stand_anywhere():
     places = [Cursor(NOW, "x"), Cursor(T, "a"), Cursor(NOW, "b"), Cursor(T, "c")]
-    check_places(Position(Cursor(T)), places, asked=NOW, system="s", what="feed")
+    check_places(Position(Cursor(T)), places, settled=NOW, system="s", what="feed")
 
 
 @pytest.mark.parametrize(

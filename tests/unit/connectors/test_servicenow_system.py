@@ -106,8 +106,8 @@ class TestFeed:
 
     def test_a_server_that_ignores_the_order_stops_the_feed(self, om, om_server):
         om.start()
-        om_server.add(DOMAIN_ORDER, at=om_server.now - timedelta(seconds=9))
-        om_server.add(DOMAIN_ORDER, at=om_server.now - timedelta(seconds=5))
+        om_server.add(DOMAIN_ORDER, at=om_server.now - timedelta(minutes=9))
+        om_server.add(DOMAIN_ORDER, at=om_server.now - timedelta(minutes=5))
         rows = [dict(row) for row in om_server.tables["sn_ind_tmt_orm_domain_order"].values()]
         om_server.fail_once(om_server.reply(200, {"result": rows[::-1]}))
         with pytest.raises(Misconfigured, match="order"):
@@ -115,12 +115,12 @@ class TestFeed:
 
     def test_a_row_changed_while_the_server_read_moves_no_cursor_past_others(self, om, om_server):
         om.start()
-        ids = sorted(om_server.add(DOMAIN_ORDER, at=om_server.now - timedelta(seconds=30)) for _ in range(3))
+        ids = sorted(om_server.add(DOMAIN_ORDER, at=om_server.now - timedelta(minutes=30)) for _ in range(3))
         rows = [dict(om_server.row(DOMAIN_ORDER, id)) for id in ids[:2]]
         rows[1]["sys_updated_on"] = om_server.now.strftime("%Y-%m-%d %H:%M:%S")
         om_server.fail_once(om_server.reply(200, {"result": rows}, Link='<x>;rel="next"'))
         page = om.changes_since(DOMAIN_ORDER, Position(BEGINNING), 2)
-        assert page.next == Position(Cursor(om_server.now - timedelta(seconds=30), ids[0]))
+        assert page.next == Position(Cursor(om_server.now - timedelta(minutes=30), ids[0]))
 
     def test_a_foreign_watermark_never_enters_a_query(self, om, om_server):
         with pytest.raises(Misconfigured, match="watermark"):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import Conflict, Missing, RemoteError, Unreadable, Unsafe
+from connectors.paging import next_position, sure_until
 from connectors.ports import (
     Cursor,
     JournalPage,
@@ -182,18 +183,17 @@ class FakeSystem:
         shown = [r for r in window if r.id not in self.hidden]
         good = [r for r in shown if r.id not in self.unreadable]
         bad = [r for r in shown if r.id in self.unreadable]
-        if shown:
-            after = Position(Cursor(shown[-1].updated_at, shown[-1].id))
-        else:
-            after = Position(position.after, position.skip + limit)
+        places = [Cursor(row.updated_at, row.id) for row in shown]
+        settled = self.server_time() - self.overlap
         return Page(
             records=tuple(good),
-            next=after if more else None,
+            next=next_position(position, places, limit=limit, settled=settled) if more else None,
             asked_at=self.server_time(),
             unreadable=tuple(
                 UnreadableRecord(kind, r.id, r.updated_at, "state", "garbled", "{}") for r in bad
             ),
             hidden=len(window) - len(shown),
+            sure_until=sure_until(position, places, settled=settled) if more else None,
         )
 
     def created_in(self, kind: Kind, position: Position, until: datetime, limit: int) -> Page:

@@ -4,9 +4,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connectors.paging import next_position, sure_until
 from connectors.ports import Cursor, Position
 from mappings.decisions import LinkSettings
 from mappings.model import Kind
+
+
+def committed_between_sort_and_answer(system, kind, id, *, stamp):
+    """As `edited_between_sort_and_answer`, but the edit carries the stamp at which its transaction began."""
+    asked = system.changes_since
+    left = [True]
+
+    def changes_since(wanted, position, limit):
+        page = asked(wanted, position, limit)
+        if wanted is not kind or not left or all(record.id != id for record in page.records):
+            return page
+        left.clear()
+        before = system.records[kind, id]
+        now = system.records[kind, id] = replace(before, version=before.version + 1, updated_at=stamp)
+        records = tuple(now if record.id == id else record for record in page.records)
+        places = [Cursor(record.updated_at, record.id) for record in records]
+        settled = page.asked_at - system.overlap
+        following = next_position(position, places, limit=limit, settled=settled)
+        return replace(
+            page,
+            records=records,
+            next=following if page.next else None,
+            sure_until=sure_until(position, places, settled=settled),
+        )
+
+    system.changes_since = changes_since
 
 
 def edited_between_sort_and_answer(system, kind, id):
@@ -55,6 +82,48 @@ def test_the_watermark_never_passes_a_row_that_was_not_read(world):
     world.start()
     world.take_in(Kind.CUSTOMER_ORDER)
     assert len(world.store.known(Kind.CUSTOMER_ORDER, [world.id(f"ORD{n:02}") for n in range(1, 11)])) == 10
+
+
+def test_a_late_commit_to_the_last_row_of_a_page_jumps_over_nothing(world):
+    """ORD03 is sorted at 12:02 and shown at 12:59:50, as its transaction began; seven rows of the last minute follow."""
+    for number in range(1, 11):
+        world.om.put(Kind.CUSTOMER_ORDER, f"ORD{number:02}", "in_progress")
+        world.time.pass_(60 if number < 3 else 1)
+    began = world.om.server_time()
+    world.time.pass_(10)
+    committed_between_sort_and_answer(world.om, Kind.CUSTOMER_ORDER, world.id("ORD03"), stamp=began)
+    world.take_in(Kind.CUSTOMER_ORDER)
+    seen = world.store.known(Kind.CUSTOMER_ORDER, [world.id(f"ORD{n:02}") for n in range(1, 11)])
+    assert len(seen) == 10
+
+
+def test_a_page_whose_rows_all_changed_under_the_servers_hands_promises_nothing(world):
+    """A script edits every row of the first page while it is read: the rows behind them are read by the next pass."""
+    for number in range(1, 7):
+        world.om.put(Kind.CUSTOMER_ORDER, f"ORD{number:02}", "in_progress")
+        world.time.pass_(60)
+    world.time.pass_(3600)
+    asked = world.om.changes_since
+
+    def changes_since(kind, position, limit):
+        page = asked(kind, position, limit)
+        world.om.changes_since = asked
+        stamp = world.om.server_time()
+        ids = {record.id for record in page.records}
+        now = tuple(replace(r, version=r.version + 1, updated_at=stamp) for r in page.records)
+        world.om.records |= {(kind, record.id): record for record in now if record.id in ids}
+        last = now[-1]
+        return replace(
+            page, records=now, next=Position(Cursor(stamp, last.id)), sure_until=position.after.stamp
+        )
+
+    world.om.changes_since = changes_since
+    world.intake.run_pass(Kind.CUSTOMER_ORDER)
+    passed = world.store.watermark(Kind.CUSTOMER_ORDER.value).passed_until
+    ids = [world.id(f"ORD{n:02}") for n in range(1, 7)]
+    assert (len(world.store.known(Kind.CUSTOMER_ORDER, ids)), passed.year) == (3, 1970)
+    world.take_in(Kind.CUSTOMER_ORDER)
+    assert len(world.store.known(Kind.CUSTOMER_ORDER, ids)) == 6
 
 
 def test_a_pass_ends_when_rows_keep_coming(world):
