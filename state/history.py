@@ -182,6 +182,10 @@ class History:
         """Linked work orders behind `after` up to `until` ("" for the end)."""
         return sweeps.linked_ids(self._connection, after, until)
 
+    def naming(self, field: str, after: str, limit: int) -> list[str]:
+        """Work orders behind `after` in whose `field` something stood when they were last seen."""
+        return sweeps.naming(self._connection, field, after, limit)
+
     def twins(self) -> list[tuple[str, tuple[str, ...]]]:
         """Domain orders with several work orders for one correlation, and those work orders."""
         return sweeps.twins(self._connection)

@@ -10,7 +10,18 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from mappings.model import Kind, Link, Origin
 from state import schema
@@ -45,6 +56,16 @@ _TWINS = (
     .group_by(_L.c.domain_order, _L.c.rule, _L.c.slot, _L.c.generation)
     .having(func.count() > 1)
     .order_by(_L.c.domain_order, _L.c.rule, _L.c.slot, _L.c.generation)
+)
+_NAMING = (
+    select(_S.c.id)
+    .where(
+        _S.c.kind == Kind.WORK_ORDER.value,
+        _S.c.id > bindparam("after"),
+        type_coerce(_S.c.fields, Text).contains(bindparam("filled", type_=Text)),
+        type_coerce(_S.c.fields, Text).not_like(bindparam("empty", type_=Text)),
+    )
+    .order_by(_S.c.id)
 )
 _IS_WORK_ORDER = _M.c.kind == Kind.WORK_ORDER.value
 _VANISHED = (
@@ -97,6 +118,12 @@ def linked_ids(connection: Connection, after: str, until: str) -> list[str]:
     """Linked work orders behind `after` up to `until` ("" for the end)."""
     statement = _LINKED_UNTIL if until else _LINKED
     return list(connection.scalars(statement, {"after": after, "until": until}))
+
+
+def naming(connection: Connection, field: str, after: str, limit: int) -> list[str]:
+    """Work orders behind `after` in whose `field` something stood when they were last seen."""
+    values = {"after": after, "filled": f'"{field}":"', "empty": f'%"{field}":""%'}
+    return list(connection.scalars(_NAMING.limit(limit), values))
 
 
 def missed(

@@ -24,6 +24,7 @@ from mappings.retention import as_far_as_known
 from state.store import Store, Transaction
 from syncd.filling import fill, is_known
 from syncd.intake import Intake
+from syncd.late_links import link_late
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import COUNTED, SWEEP, Leave, RolledBack, Safety, Tally
@@ -95,7 +96,13 @@ class Sweep:
         """One sweep; with `plan` nothing is stored and nothing follows. Raises the connectors' errors."""
         run = self._begin(stopping, plan=plan)
         walked = all(self._walk(run, kind) for kind in WALKED)
-        if walked and self._review(run) and self._find_twins(run) and self._fill_in(run):
+        if (
+            walked
+            and self._link_late(run)
+            and self._review(run)
+            and self._find_twins(run)
+            and self._fill_in(run)
+        ):
             run.swept.complete = True
             self._finish(run, plan=plan)
         return run.swept
@@ -286,6 +293,10 @@ class Sweep:
         decision = decide((), facts, self._policy())
         kept = tuple(e for e in decision.effects if e.kind is not EffectKind.UPDATE_WORK_ORDER or e.before)
         return replace(decision, effects=kept)
+
+    def _link_late(self, run: _Run) -> bool:
+        act = partial(self._in_transaction, run)
+        return link_late(self._store, self._observer, self._policy().links, act, run.stopping)
 
     def _find_twins(self, run: _Run) -> bool:
         """Several work orders under one correlation."""

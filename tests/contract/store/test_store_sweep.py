@@ -96,6 +96,22 @@ class TestSweeps:
             assert history.linked_ids("", "w1") == ["w1"]
             assert history.linked_ids("w1", "") == ["w2"]
 
+    def test_work_orders_that_name_something_are_walked_by_id(self, store, make):
+        named = {
+            "b": {"initiated_from": "d1"},
+            "c": {"initiated_from": ""},
+            "a": {"initiated_from": "x"},
+            "d": {},
+        }
+        with store.deciding() as tx:
+            for id, fields in named.items():
+                tx.record(make.record(Kind.WORK_ORDER, id, **fields))
+            tx.record(make.record(Kind.DOMAIN_ORDER, "e", initiated_from="d1"))
+        with store.history() as history:
+            assert history.naming("initiated_from", "", 9) == ["a", "b"]
+            assert history.naming("initiated_from", "", 1) == ["a"]
+            assert history.naming("initiated_from", "a", 9) == ["b"]
+
     def test_twins_answer_the_same_slot(self, store, make):
         with store.deciding() as tx:
             for work_order in ("w1", "w2"):

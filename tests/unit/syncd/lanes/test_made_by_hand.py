@@ -184,3 +184,24 @@ def test_a_life_that_ends_between_two_hands_tells_each_once(office):
     office.restart()
     office.settle_down(4)
     assert len(notes(office, "DO1", "unlinked")) == len(notes(office, "DO2", "linked")) == 1
+
+
+@pytest.mark.parametrize("match", ["id", "number"])
+def test_one_that_closed_before_its_order_could_be_read_is_linked_by_the_sweep(office, match):
+    office.policy = replace(office.policy, links=replace(LINKS, match=match))
+    named = "DO9" if match == "number" else office.id("DO9")
+    made = office.fsm.put(Kind.WORK_ORDER, "WO-EARLY", "closed_complete", initiated_from=named)
+    office.settle_down(2)
+    office.time.pass_(3600)
+    by_hand(office, "DO1", number="WO-LATER")  # the feed goes on behind it
+    office.settle_down(2)
+    office.om.put(Kind.DOMAIN_ORDER, "DO9", "in_progress", order_line=office.id("ORDL1"))
+    office.settle_down(2)
+    assert links(office, "DO9") == set()
+    office.sweep.run(lambda: False)
+    office.settle_down(2)
+    assert links(office, "DO9") == {made.id}
+    (note,) = notes(office, "DO9", "adopted")
+    assert "WO-EARLY" in note
+    office.sweep.run(lambda: False)
+    assert len(notes(office, "DO9", "adopted")) == 1
