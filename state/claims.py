@@ -2,7 +2,8 @@
 
 Called by `state.store` for delivery. A queue is one domain order and one target system, in order of birth:
 
-- what is in flight or in doubt blocks everything else of its queue; doubt goes before what is pending;
+- what is in flight or in doubt blocks everything else of its queue; doubt goes before what is pending, and what was sent
+  before what was only born in doubt;
 - gate answers go before everything that is pending;
 - the queues of live effects go before those that a backfill filled; within a queue birth decides alone;
 - a parked effect blocks only later ones with the same target, and no gate answer; a parked note blocks nothing;
@@ -49,6 +50,12 @@ def _goes_before(one: Any, other: Any) -> ColumnElement[bool]:
     )
 
 
+def _doubt_goes_before(one: Any, other: Any) -> ColumnElement[bool]:
+    """Among those in doubt: one that was sent may still arrive, and must not arrive behind one that never was."""
+    sent, other_sent = one.c.last_sent_at.is_not(None), other.c.last_sent_at.is_not(None)
+    return or_(and_(sent, ~other_sent), and_(or_(sent, ~other_sent), _goes_before(one, other)))
+
+
 def _behind_parked(row: Any) -> ColumnElement[bool]:
     parked = select(_P.c.id).where(
         _same_queue(_P, row),
@@ -64,7 +71,7 @@ def _heads() -> Any:
     """The waiting effects that nothing of their queue blocks, due or not: one for each queue at most."""
     blocks = or_(
         _B.c.status == _IN_FLIGHT,
-        and_(_B.c.status == _IN_DOUBT, or_(_C.c.status == _PENDING, _goes_before(_B, _C))),
+        and_(_B.c.status == _IN_DOUBT, or_(_C.c.status == _PENDING, _doubt_goes_before(_B, _C))),
         and_(
             _B.c.status == _PENDING,
             _C.c.status == _PENDING,

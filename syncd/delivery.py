@@ -196,8 +196,8 @@ class Delivery:
             )
             wait_s = max(60 * RETRY_BASE_S, self._settle_s[claim.effect.system])
             return Performed(claim, InDoubt(f"performing it failed: {type(error).__name__}", wait_s))
-        settle_s = self._settle_s[claim.effect.system]
-        believed = claim.last_sent_at is not None and claim.silence_s >= settle_s
+        # one whose send nobody remembers is claimed only when a look may be believed
+        believed = claim.last_sent_at is None or claim.silence_s >= self._settle_s[claim.effect.system]
         return replace(performed, absent=performed.absent and believed)
 
     def _settle(self, performed: list[Performed], drained: Drained) -> None:

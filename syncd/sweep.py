@@ -20,7 +20,6 @@ from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind
 from mappings.keys import VERSION
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record, System
-from mappings.retention import as_far_as_known
 from state.store import Store, Transaction
 from syncd.filling import fill, is_known
 from syncd.intake import Intake
@@ -28,7 +27,7 @@ from syncd.late_links import link_late
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import COUNTED, SWEEP, Leave, RolledBack, Safety, Tally
-from syncd.sweep_findings import Swept, What
+from syncd.sweep_findings import Swept, What, difference
 from syncd.vanish import Vanishing, really_gone
 
 WALKED = (
@@ -199,7 +198,7 @@ class Sweep:
             run.swept.add(What.UNKNOWN, record.kind, record.id, record.number)
             run.differing.append(record)
         elif not changes.same(before, record):
-            run.swept.add(What.DIFFERENT, record.kind, record.id, record.number, _difference(before, record))
+            run.swept.add(What.DIFFERENT, record.kind, record.id, record.number, difference(before, record))
             run.differing.append(record)
         self._observer.observe(tx, record, sightings)
         if record.kind is Kind.WORK_ORDER:
@@ -386,15 +385,6 @@ class Sweep:
 
 def _age(record: Record) -> tuple[int, object]:
     return (record.version, record.updated_at)
-
-
-def _difference(before: Record, now: Record) -> str:
-    """The names of what differs; values stay out of reports."""
-    before = as_far_as_known(before, now)
-    names = [name for name in sorted({*before.fields, *now.fields}) if before.get(name) != now.get(name)]
-    if changes.status(before) != changes.status(now):
-        names.insert(0, "state")
-    return ", ".join(names) or "its version only"
 
 
 def _is_busy(facts: Facts) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mappings import changes
 from mappings.effects import Effect
-from mappings.model import Kind
+from mappings.model import Kind, Record
+from mappings.retention import as_far_as_known
 from syncd.log_lines import printable
 
 SHOWN = 200
@@ -108,3 +110,12 @@ def _lines(swept: Swept, *, plan: bool) -> Iterator[str]:
         )
     if not swept.complete:
         yield "cut short: what was not reached is looked at by the next sweep"
+
+
+def difference(before: Record, now: Record) -> str:
+    """The names of what differs; values stay out of reports."""
+    before = as_far_as_known(before, now)
+    names = [name for name in sorted({*before.fields, *now.fields}) if before.get(name) != now.get(name)]
+    if changes.status(before) != changes.status(now):
+        names.insert(0, "state")
+    return ", ".join(names) or "its version only"

@@ -158,6 +158,22 @@ class TestQueues:
         clock.move(41)
         assert list(claim()) == ["note"]
 
+    def test_what_was_sent_settles_before_a_gate_answer_that_was_born_in_doubt(
+        self, store, make, claim, settle, clock, note, gate
+    ):
+        """The answer was never sent, and must not overtake a write that may still arrive."""
+        with store.deciding() as tx, tx.unremembered(so=True):
+            tx.apply(make.decision(note))
+        clock.move(600)
+        settle(claim()["note"], InDoubt("timeout", 300))
+        with store.deciding() as tx, tx.unremembered(so=True):
+            tx.apply(make.decision(gate))
+        clock.move(299)
+        assert claim() == {}
+        clock.move(1)
+        settle(claim()["note"], Done())
+        assert list(claim()) == ["gate"]
+
 
 class TestClaimAndSettle:
     def test_a_first_claim_does_not_probe(self, make, intend, claim):
