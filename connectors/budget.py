@@ -24,6 +24,9 @@ SHORT_S = 2.0
 SLICE_S = 10.0
 """How often a waiting thread shows that it is alive."""
 LONGEST_WAIT_S = 86_400.0
+COUNT_DIGITS = 11
+GRANULES_S = 2.0
+"""What the rounding of two instants of a server may add between them."""
 QUIET_S = 600.0
 """A budget that was exhausted within this time is not told again."""
 _PURPOSE: ContextVar[tuple[Purpose, bool]] = ContextVar("purpose", default=(Purpose.LIVE, False))
@@ -56,6 +59,8 @@ class Keeper:
     lease: Callable[[Purpose, int], Grant]
     give_back: Callable[[int, int], None]
     block: int
+    limited: Callable[[int, float], None] = lambda _limit, _span_s: None
+    """Hears what the server itself grants: so many requests, in a window that goes on for so long at least."""
 
 
 @dataclass(slots=True)
@@ -112,8 +117,13 @@ class Limiter:
             return max(0.0, until - self._monotonic())
 
     def saw(self, status: int, headers: Mapping[str, str], date: datetime | None) -> None:
-        """A reply: one that turned us away stops every thread for as long as it says."""
-        wait = asked_wait_s(headers, date) if status == 429 else None
+        """A reply: one that turned us away, or was the last of its window, stops every thread for as long as it says."""
+        if self._keeper is not None:
+            limit = _count(headers, "x-ratelimit-limit")
+            if limit:
+                self._keeper.limited(limit, max(0.0, (_reset_s(headers, date) or 0.0) - GRANULES_S))
+        last = _count(headers, "x-ratelimit-remaining") == 0
+        wait = asked_wait_s(headers, date) if status == 429 or last else None
         if wait is not None:
             with self._lock:
                 self._blocked_until = max(self._blocked_until, self._monotonic() + wait)
@@ -172,12 +182,27 @@ def asked_wait_s(headers: Mapping[str, str], date: datetime | None) -> float | N
     if after.isascii() and after.isdecimal():
         return min(float(after[:12]), LONGEST_WAIT_S)
     until = _http_date(after)
-    reset = headers.get("x-ratelimit-reset", "").strip()
-    if until is None and reset.isascii() and reset.isdecimal() and len(reset) < 12:
-        until = datetime.fromtimestamp(int(reset), UTC)
     if until is None or date is None:
+        return _reset_s(headers, date)
+    return _seconds(until, date)
+
+
+def _reset_s(headers: Mapping[str, str], date: datetime | None) -> float | None:
+    """How long until the window of a server's rate limit ends."""
+    reset = _count(headers, "x-ratelimit-reset")
+    if reset is None or date is None:
         return None
+    return _seconds(datetime.fromtimestamp(reset, UTC), date)
+
+
+def _seconds(until: datetime, date: datetime) -> float:
     return min(max(0.0, (until - date).total_seconds()), LONGEST_WAIT_S)
+
+
+def _count(headers: Mapping[str, str], name: str) -> int | None:
+    """A number of requests that a header states."""
+    text = headers.get(name, "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= COUNT_DIGITS else None
 
 
 def _http_date(text: str) -> datetime | None:

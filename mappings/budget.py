@@ -7,7 +7,7 @@ be used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 RESERVE = 25
@@ -50,6 +50,13 @@ class Terms:
     @property
     def block(self) -> int:
         return max(1, self.requests // BLOCKS)
+
+
+def lowered(terms: Terms, limit: int, span_s: float) -> Terms:
+    """The budget against a server that grants `limit` requests in a window of its own, which is at least `span_s` long; never
+    more than what a person has written down."""
+    allowed = int(limit * terms.per_s / max(terms.per_s, span_s))
+    return terms if allowed >= terms.requests else replace(terms, requests=max(1, allowed))
 
 
 def room(terms: Terms, purpose: Purpose, used: int, used_background: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from connectors.budget import Grant, Keeper, Limiter
-from mappings.budget import Purpose, Terms
+from mappings.budget import Purpose, Terms, lowered
 from mappings.effects import EffectKind
 from mappings.model import System
 from state.store import Claim, StateError, Store
@@ -38,13 +38,43 @@ def limiter_of(
 
     if terms is None:
         return Limiter(system.value, exhausted=exhausted, waiting=beat)
-    return Limiter(system.value, _keeper(system, terms, store), exhausted=exhausted, waiting=beat)
+    keeper = _keeper(system, _Pace(system, terms, log), store)
+    return Limiter(system.value, keeper, exhausted=exhausted, waiting=beat)
 
 
-def _keeper(system: System, terms: Terms, store: Store) -> Keeper:
+class _Pace:
+    """The budget in force: that of the config, or what the server grants where that is less. Told once for each such limit."""
+
+    def __init__(self, system: System, terms: Terms, log: Log) -> None:
+        self._system = system
+        self._written = terms
+        self._log = log
+        self._limit = 0
+        self._span_s = 0.0
+        self.terms = terms
+
+    def limited(self, limit: int, span_s: float) -> None:
+        """The server's window is at least as long as its end was ever away; another limit is another rule."""
+        new = limit != self._limit
+        if not new and span_s <= self._span_s:
+            return
+        self._limit, self._span_s = limit, span_s if new else max(span_s, self._span_s)
+        self.terms = lowered(self._written, limit, self._span_s)
+        if new and self.terms is not self._written:
+            self._log.event(
+                "budget.lowered",
+                system=self._system,
+                limit=limit,
+                budget=self._written.requests,
+                per_s=self._written.per_s,
+            )
+
+
+def _keeper(system: System, pace: _Pace, store: Store) -> Keeper:
     def lease(purpose: Purpose, wanted: int) -> Grant:
+        terms = pace.terms
         try:
-            got = store.lease_requests(system, purpose, wanted, terms)
+            got = store.lease_requests(system, purpose, min(wanted, terms.block), terms)
         except StateError:
             return Grant(0, 0, 0.0, STATE_BUSY_S)
         return Grant(got.id, got.count, got.valid_s, got.retry_s)
@@ -55,7 +85,7 @@ def _keeper(system: System, terms: Terms, store: Store) -> Keeper:
         except StateError:
             return  # they count for a window, and that is all
 
-    return Keeper(lease, give_back, terms.block)
+    return Keeper(lease, give_back, pace.terms.block, pace.limited)
 
 
 def purpose_of(claim: Claim) -> Purpose:

@@ -5,7 +5,8 @@ Called by `wiring` and by commands that talk to a system without any lanes. Send
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from connectors.auth import Auth, Basic, OAuth
 from connectors.budget import Limiter
@@ -13,7 +14,10 @@ from connectors.ports import FieldService, OrderManagement
 from connectors.registry import ConnectionSettings, build_field_service, build_order_management
 from connectors.retrying import Retries
 from mappings.model import System
+from state.store import Store
+from syncd.budgets import Budgets, limiter_of, terms_of
 from syncd.config import Config, Secret, SystemSection
+from syncd.logs import Log
 from syncd.pulse import Pulse
 
 
@@ -42,6 +46,25 @@ def connect(
         read_only=read_only,
     )
     return om, fsm
+
+
+@contextmanager
+def connected(
+    config: Config, store: Store | None, log: Log
+) -> Iterator[tuple[OrderManagement, FieldService]]:
+    """The two connectors of a one-shot verb without lanes; what it sends counts against the budgets in the state."""
+    limiters = (
+        {s: limiter_of(s, terms_of(config.system(s)), store, log, lambda: None) for s in System}
+        if store is not None
+        else {}
+    )
+    om, fsm = connect(config, limiters=limiters)
+    try:
+        yield om, fsm
+    finally:
+        om.close()
+        fsm.close()
+        Budgets(limiters).close()
 
 
 def _settings(section: SystemSection, retries: Retries, limiter: Limiter | None) -> ConnectionSettings:

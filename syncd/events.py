@@ -190,6 +190,12 @@ _REMOTES = (
         "The request budget of a system has no room for these requests; they wait, creates and gate answers last.",
         "purpose retry_in_s",
     ),
+    event(
+        "budget.lowered",
+        "warning",
+        "A system grants fewer requests than the config's budget: that counts. Write it down, so that every start knows.",
+        "limit budget per_s",
+    ),
     event("remote.recovered", "info", "A remote system answers again.", "outage_s failures"),
     event(
         "remote.misconfigured",

@@ -12,6 +12,7 @@ from syncd import exits
 from syncd.cli.common import ConfigProblems, config_option, json_option, print_json, verb
 
 if TYPE_CHECKING:
+    from state.store import Store
     from syncd.config import Config
     from syncd.remote_check import Answer
 
@@ -27,7 +28,7 @@ def command(config_path: Path, as_json: bool, no_secrets: bool, remote: bool) ->
     """Checks the config and everything that it names: profiles, decision tables, fields, states, secrets.
 
     Every problem is named in one run, with file, line, column and what to write instead. Warnings name what is allowed
-    and hardly meant, such as a rule that can never fire. Opens no database.
+    and hardly meant, such as a rule that can never fire. Opens no database, but to count requests.
 
     With --remote both systems are asked whether it is so: tables, columns and states of the profiles, each feed and its
     filter, work notes, the templates that the tables name, and how references are looked up. Nothing is written.
@@ -64,15 +65,29 @@ def command(config_path: Path, as_json: bool, no_secrets: bool, remote: bool) ->
 
 
 def _ask(config: Config) -> list[Answer]:
-    from syncd.connecting import connect
+    from syncd import logs
+    from syncd.connecting import connected
     from syncd.remote_check import ask_all
 
-    om, fsm = connect(config)
+    logs.configure(level=config.log.level, format=config.log.format)
+    store = _state(config)
     try:
-        return list(ask_all(config, om, fsm))
+        with connected(config, store, logs.get()) as (om, fsm):
+            return list(ask_all(config, om, fsm))
     finally:
-        om.close()
-        fsm.close()
+        if store is not None:
+            store.close()
+
+
+def _state(config: Config) -> Store | None:
+    """Where requests are counted, if there is a state already and we may open it; a check changes nothing else in it."""
+    from state.store import StateError, Store
+    from syncd.clock import SystemClock
+
+    try:
+        return Store(config.state.connect_url(), SystemClock().now)
+    except StateError:
+        return None
 
 
 def _exit(answers: list[Answer]) -> int:

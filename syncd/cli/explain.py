@@ -120,7 +120,8 @@ def _known(name: str, config: Config, store: Store, at: datetime | None) -> Expl
 def _unknown(explanation: Explanation, config_path: Path, store: Store) -> tuple[Explanation, int]:
     """Asks the remote systems, if we have what that needs; otherwise says what is missing."""
     from mappings.model import System
-    from syncd.connecting import connect
+    from syncd import logs
+    from syncd.connecting import connected
     from syncd.explain import look_up
 
     try:
@@ -128,13 +129,10 @@ def _unknown(explanation: Explanation, config_path: Path, store: Store) -> tuple
     except ConfigProblems as problems:
         lines = ("the remote systems cannot be asked:", *problems.message.splitlines())
         return explanation.with_unknown(lines), exits.CONFIG
-    om, fsm = connect(config)
-    try:
+    logs.configure(level=config.log.level, format=config.log.format)
+    with connected(config, store, logs.get()) as (om, fsm):
         systems = {System.ORDER_MANAGEMENT: om, System.FIELD_SERVICE: fsm}
         asked = look_up(explanation.name, systems, store, explanation.quarantined)
-    finally:
-        om.close()
-        fsm.close()
     return explanation.with_unknown(asked.lines), _code(asked.error)
 
 

@@ -44,26 +44,24 @@ def command(
     from state.store import StateError, Store
     from syncd import logs
     from syncd.clock import SystemClock
-    from syncd.connecting import connect
+    from syncd.connecting import connected
     from syncd.policies import policy_of
     from syncd.recreate import Unnamed, Wish, recreate
 
     config = load(config_path)
     logs.configure(level=config.log.level, format=config.log.format)
-    om, fsm = connect(config)
     store = Store(config.state.connect_url(), SystemClock().now)
     try:
         for system, known in store.identities().items():
             if known.id != config.system(system).id:
                 raise StateError(f'the state belongs to {system} "{known.id}", the config names another one')
         wish = Wish(name, rule, slot, by, reason)
-        answer = recreate(store, fsm, policy_of(config), wish, logs.get(), dry_run=dry_run)
+        with connected(config, store, logs.get()) as (_, fsm):
+            answer = recreate(store, fsm, policy_of(config), wish, logs.get(), dry_run=dry_run)
     except Unnamed as error:
         raise click.UsageError(f"{error}; syncd explain {name} says more") from None
     finally:
         store.close()
-        om.close()
-        fsm.close()
     if as_json:
         print_json({"number": answer.number, "key": answer.key, "why": answer.why, "dry_run": dry_run})
     elif answer.key:

@@ -76,3 +76,45 @@ def test_a_429_without_a_budget_is_waited_for_by_all(playground: Playground, san
     refused = sum(rule["refused"] for rule in limits(sandbox).values())
     served = sum(rule["served"] for rule in limits(sandbox).values())
     assert 0 < refused < served / 10
+
+
+def used(playground: Playground) -> int:
+    status = json.loads(playground.verb("status", "--json").stdout)
+    return sum(int(one["used"]) for one in status["budgets"])
+
+
+def written(playground: Playground, per: str) -> None:
+    text = playground.config.read_text(encoding="utf-8")
+    playground.config.write_text(text.replace(f'per = "{PER_S}s"', f'per = "{per}"'), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        pytest.param(("explain", "PO9999999"), id="explain of an unknown name"),
+        pytest.param(("check", "--remote"), id="check --remote"),
+    ],
+)
+def test_a_verb_without_lanes_counts_too(
+    playground: Playground, sandbox: Sandbox, verb: tuple[str, ...]
+) -> None:
+    written(playground, "1h")
+    limit(sandbox, 1000, 3600)
+    before = used(playground)
+    assert playground.verb(*verb).returncode == 0
+    served = sum(rule["served"] for rule in limits(sandbox).values())
+    assert used(playground) - before == served > 0
+
+
+def test_a_server_that_grants_less_than_the_config_lowers_the_pace(
+    playground: Playground, sandbox: Sandbox
+) -> None:
+    limit(sandbox, LIMIT // 2, PER_S)
+    assert backfill(playground, "past").wait(120) == 0
+    for system, rule in limits(sandbox).items():
+        assert rule["refused"] == 0, system
+        assert rule["busiest"] <= LIMIT // 2, system
+    lines = (playground.folder / "past.log").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line) for line in lines if "budget.lowered" in line]
+    assert {(line["limit"], line["budget"]) for line in told} == {(LIMIT // 2, BUDGET)}
+    assert len(told) == len({line["system"] for line in told}) > 0

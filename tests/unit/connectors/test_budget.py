@@ -157,6 +157,27 @@ def test_other_answers_stop_nobody(limiter):
     some.take()
 
 
+def test_the_last_request_of_a_window_stops_every_thread_too(limiter, time):
+    some = limiter()
+    ends = str(int(NOON.timestamp()) + 30)
+    some.saw(200, {"x-ratelimit-remaining": "1", "x-ratelimit-reset": ends}, NOON)
+    some.take()
+    some.saw(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": ends}, NOON)
+    assert some.wait_s(Purpose.URGENT) == 30
+
+
+def test_a_keeper_hears_what_the_server_grants(time):
+    heard: list[tuple[int, float]] = []
+    book = Book(9).keeper
+    keeper = Keeper(book.lease, book.give_back, 1, lambda *said: heard.append(said))
+    some = Limiter("order_management", keeper, monotonic=time)
+    ends = str(int(NOON.timestamp()) + 3000)
+    for limit in ("400", "0", "many", "9" * 30):
+        some.saw(200, {"x-ratelimit-limit": limit, "x-ratelimit-reset": ends}, NOON)
+    some.saw(200, {"x-ratelimit-limit": "300"}, NOON)
+    assert heard == [(400, 2998.0), (300, 0.0)]
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mappings.budget import Purpose, Terms, room
+from mappings.budget import Purpose, Terms, lowered, room
 
 HOUR = Terms(requests=1000, per_s=3600, background=0.5)
 
@@ -30,3 +30,17 @@ def test_a_block_is_a_hundredth_and_at_least_one():
 
 def test_a_permit_counts_for_as_long_as_it_may_have_been_used():
     assert HOUR.window_s == HOUR.per_s + HOUR.valid_s
+
+
+@pytest.mark.parametrize(
+    ("limit", "span_s", "expected"),
+    [
+        pytest.param(2000, 0, 1000, id="the config is more cautious"),
+        pytest.param(400, 0, 400, id="the server is"),
+        pytest.param(400, 1800, 400, id="its window may be as long as ours"),
+        pytest.param(2000, 86_400, 83, id="its window is a day"),
+        pytest.param(1, 86_400, 1, id="never nothing at all"),
+    ],
+)
+def test_what_a_server_grants_lowers_a_budget_and_never_raises_it(limit, span_s, expected):
+    assert lowered(HOUR, limit, span_s).requests == expected
