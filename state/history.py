@@ -23,6 +23,7 @@ from state import (
     leases,
     ledger,
     links,
+    orders,
     outbox,
     quarantine,
     requests,
@@ -108,6 +109,10 @@ class History:
     def record(self, kind: Kind, id: str) -> Record | None:
         """The record as last seen."""
         return self._snapshots.get(kind, id)
+
+    def order_of(self, id: str) -> tuple[str, str] | None:
+        """Id and number of the customer order to which a record of any kind belongs."""
+        return orders.order_of(self._connection, id)
 
     def subjects_of(self, kind: Kind, id: str) -> tuple[tuple[Kind, str], ...]:
         """The domain orders and order tasks that a record concerns, sorted."""

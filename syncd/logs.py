@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import PurePath
@@ -66,19 +66,29 @@ _sinks: list[list[dict[str, Any]]] = []
 _lock = threading.Lock()
 
 
-class Log:
-    """Writes events that carry `ids`. Cheap to make, safe from any thread."""
+Names = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""What more the fields of a line say, such as the order of a domain order."""
 
-    def __init__(self, ids: Mapping[str, object]) -> None:
+
+class Log:
+    """Writes events that carry `ids`, and what `names` makes of them. Cheap to make, safe from any thread."""
+
+    def __init__(self, ids: Mapping[str, object], names: Names = lambda _fields: {}) -> None:
         self._ids = dict(ids)
+        self._names = names
 
     def bind(self, **ids: object) -> Log:
         """A log whose lines carry these ids too."""
-        return Log({**self._ids, **ids})
+        return Log({**self._ids, **ids}, self._names)
+
+    def naming(self, names: Names) -> Log:
+        """A log whose lines carry what these names say."""
+        return Log(self._ids, names)
 
     def event(self, name: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
         """Writes one event of the catalogue; `exc_info` adds what was raised and where, without machine paths."""
-        _write(EVENTS[name].level, name, {**self._ids, **_raised(exc_info), **fields})
+        said = {**self._ids, **_raised(exc_info), **fields}
+        _write(EVENTS[name].level, name, {**self._names({**_bound.get(), **said}), **said})
 
 
 def get(**ids: object) -> Log:

@@ -34,6 +34,7 @@ from syncd.intake import FEEDS, Intake
 from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.meters import Meters
+from syncd.naming import OrderNames
 from syncd.observe import Observer
 from syncd.policies import policy_of
 from syncd.pulse import Pulse
@@ -123,6 +124,7 @@ def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: b
     runner = runner_says(url)
     clock = clock_beside(runner)
     store = Store(url, clock.now, run, config=config.hash)
+    log = log.naming(OrderNames(store))
     try:
         baseline = _baseline(store, config, log)
         owner = f"{owner_prefix}{run}"

@@ -86,6 +86,7 @@ def _override(store: Store, request: Request, by: str, reason: str) -> None:
     from mappings.requests import RequestStatus
     from state.store import LedgerEntry
     from syncd import logs
+    from syncd.naming import OrderNames
 
     released = replace(
         request, status=RequestStatus.WAITING, overridden_by=by, override_reason=reason, retry_after=None
@@ -95,7 +96,9 @@ def _override(store: Store, request: Request, by: str, reason: str) -> None:
         entry = LedgerEntry("closure.overridden", subject=request.subject, data={"by": by, "reason": reason})
         tx.remember(entry)
     logs.configure()
-    logs.get().event("closure.overridden", domain_order=request.subject, reason=reason)
+    logs.get().naming(OrderNames(store)).event(
+        "closure.overridden", domain_order=request.subject, reason=reason
+    )
 
 
 def _store(config_path: Path) -> Store:

@@ -84,6 +84,7 @@ def drop(work_order: str, config_path: Path, by: str, reason: str, dry_run: bool
 def _drop(store: Store, chosen: list[VanishedLink], by: str, reason: str) -> None:
     from state.store import LedgerEntry
     from syncd import logs
+    from syncd.naming import OrderNames
 
     with store.deciding() as tx:
         for gone in chosen:
@@ -92,8 +93,9 @@ def _drop(store: Store, chosen: list[VanishedLink], by: str, reason: str) -> Non
             said = {"by": by, "reason": reason, "number": gone.number}
             tx.remember(LedgerEntry("link.dropped", link.domain_order, work_order=link.work_order, data=said))
     logs.configure()
+    log = logs.get().naming(OrderNames(store))
     for gone in chosen:
-        logs.get().event(
+        log.event(
             "link.dropped",
             domain_order=gone.link.domain_order,
             work_order=gone.link.work_order,

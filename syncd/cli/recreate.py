@@ -45,6 +45,7 @@ def command(
     from syncd import logs
     from syncd.clock import SystemClock
     from syncd.connecting import connected
+    from syncd.naming import OrderNames
     from syncd.policies import policy_of
     from syncd.recreate import Unnamed, Wish, recreate
 
@@ -56,8 +57,9 @@ def command(
             if known.id != config.system(system).id:
                 raise StateError(f'the state belongs to {system} "{known.id}", the config names another one')
         wish = Wish(name, rule, slot, by, reason)
-        with connected(config, store, logs.get()) as (_, fsm):
-            answer = recreate(store, fsm, policy_of(config), wish, logs.get(), dry_run=dry_run)
+        log = logs.get().naming(OrderNames(store))
+        with connected(config, store, log) as (_, fsm):
+            answer = recreate(store, fsm, policy_of(config), wish, log, dry_run=dry_run)
     except Unnamed as error:
         raise click.UsageError(f"{error}; syncd explain {name} says more") from None
     finally:

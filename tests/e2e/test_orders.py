@@ -228,3 +228,19 @@ def test_a_hundred_domain_orders_in_one_second_lose_and_double_nothing(site: Any
     assert len({row["sys_created_on"] for row in made}) <= 2
     assert len({row["correlation_id"] for row in order.work_orders()}) == 25 * PER_UNIT
     order.stays()
+
+
+def test_one_grep_for_the_number_of_an_order_tells_all_about_it(site: Any) -> None:
+    """Every line about a record of it names it, and no other line does."""
+    order = Order(site)
+    number = site.sandbox.rows("om", "sn_ind_tmt_orm_order", f"sys_id={order.id}")[0]["number"]
+    mine = {*order.subjects(), *(row["sys_id"] for row in order.work_orders())}
+    site.wait_for("the note", lambda: [n for n in named(site, number) if "note" in n["event"]])
+    about = [line for line in site.lines() if {line.get("domain_order"), line.get("work_order")} & mine]
+    assert [line for line in about if line.get("order_number") != number] == []
+    assert {"plan.pinned", "work_order.created", "note.written"} <= {line["event"] for line in about}
+    assert {id for line in named(site, number) for id in (line["domain_order"],)} <= mine
+
+
+def named(site: Any, number: str) -> list[dict[str, Any]]:
+    return [line for line in site.lines() if line.get("order_number") == number]

@@ -33,6 +33,22 @@ class TestRecords:
         with store.history() as history:
             assert [(found.kind, found.number) for found in history.named(name)] == [(DO, "D1")]
 
+    def test_every_record_below_an_order_leads_to_it(self, store, make):
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d2", order_line="l1"))
+            transaction.record(make.record(DO, "d3", parent="d2"))
+            transaction.record(make.record(Kind.ORDER_TASK, "t1", domain_order="d3"))
+            transaction.record(make.record(Kind.WORK_ORDER, "w1"))
+            transaction.record(make.record(Kind.WORK_TASK, "wt1", work_order="w1"))
+            transaction.record(make.record(Kind.WORK_ORDER, "w2"))
+            transaction.record(make.record(DO, "d8", parent="d9"))
+            transaction.record(make.record(DO, "d9", parent="d8"))
+            transaction.link(make.link("t1", "w1"))
+        with store.history() as history:
+            below = ("o1", "l1", "d1", "d2", "d3", "t1", "w1", "wt1")
+            assert {id: history.order_of(id) for id in below} == dict.fromkeys(below, ("o1", "O1"))
+            assert [history.order_of(id) for id in ("w2", "d8", "nowhere")] == [None, None, None]
+
     def test_all_records_with_one_number_are_found(self, store, make):
         with store.deciding() as transaction:
             transaction.record(make.record(Kind.WORK_ORDER, "D1"))
