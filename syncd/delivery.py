@@ -6,6 +6,7 @@ transaction. Called by `daemon`; the executor comes in through the door, so that
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
@@ -13,7 +14,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from connectors.exchanges import folded, recorded
+from connectors.exchanges import recorded
 from mappings import decisions
 from mappings.budget import Purpose
 from mappings.duplicates import duplicates
@@ -27,9 +28,7 @@ from state.store import (
     Claim,
     Done,
     InDoubt,
-    LedgerEntry,
     NotSent,
-    Outcome,
     Overtaken,
     Parked,
     StateError,
@@ -37,6 +36,7 @@ from state.store import (
     Transaction,
 )
 from syncd import logs
+from syncd.attempts import DONE_EVENTS, detail_of, entry_of, ids_of, is_news, kept
 from syncd.budgets import Budgets
 from syncd.dispatch import LANE, Dispatch
 from syncd.gate import request_settled
@@ -45,18 +45,6 @@ from syncd.observe import Observer, Sightings
 from syncd.performed import RETRY_BASE_S, Performed
 from syncd.pulse import Pulse
 from syncd.timing import Spent, deciding
-
-_DONE_EVENTS = {
-    EffectKind.CREATE_WORK_ORDER: "work_order.created",
-    EffectKind.UPDATE_WORK_ORDER: "work_order.updated",
-    EffectKind.CANCEL_WORK_ORDER: "work_order.cancelled",
-    EffectKind.UPDATE_WORK_TASK: "work_order.scheduled",
-    EffectKind.WRITE_NOTE: "note.written",
-    EffectKind.SHOW_WORK_ORDERS: "details.written",
-    EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
-    EffectKind.CLEAR_REQUEST: "closure.cleared",
-    EffectKind.REOPEN_DOMAIN_ORDER: "closure.reopened",
-}
 
 LOOK_AGAIN_S = 1.0
 """How long a free slot stays unused while others wait for their servers."""
@@ -77,7 +65,13 @@ class Drained:
     doubtful: int = 0
     parked: int = 0
     deferred: int = 0
+    over: bool = True
+    """Whether nothing was due any more; else the next drain goes on with what the workers have in hand."""
     spent: Spent = field(default_factory=Spent)
+
+    @property
+    def outcomes(self) -> int:
+        return sum(self.by_kind.values()) + self.doubtful + self.parked + self.deferred
 
 
 class Delivery:
@@ -132,12 +126,20 @@ class Delivery:
         self._doubted: set[str] = set()
         """Effects whose doubt has been told, so that each is told once."""
 
-    def drain(self, stopping: Callable[[], bool], turned: Callable[[], None] = lambda: None) -> Drained:
+    def drain(
+        self,
+        stopping: Callable[[], bool],
+        turned: Callable[[], None] = lambda: None,
+        *,
+        longest_s: float = math.inf,
+        most: float = math.inf,
+    ) -> Drained:
         """Performs what is due until nothing is, or until `stopping`; what is in flight then is still settled.
 
-        `turned` is called once in every turn, at least once a second: a sign of life.
+        `turned` is called once in every turn, at least once a second: a sign of life. After `longest_s`, or so many outcomes,
+        it returns to be told of, and is not `over`.
         """
-        drained = Drained()
+        drained, began = Drained(), self._monotonic()
         while True:
             turned()
             free = self._slots - len(self._running)
@@ -151,6 +153,9 @@ class Delivery:
                 self._settle([self._performed(*one) for one in finished.items()], drained)
                 for future in finished:
                     del self._running[future]
+                if drained.outcomes >= most or self._monotonic() - began >= longest_s:
+                    drained.over = False
+                    return drained
 
     def _begin(self, free: int) -> None:
         until = self._monotonic() + self._lease_s
@@ -176,7 +181,7 @@ class Delivery:
     def _perform(self, claim: Claim, may_send: Callable[[], bool]) -> Performed:
         """On a worker: the claim, with the requests that it took. What is told there carries the claim's ids."""
         name = request_name(claim.effect.key, claim.attempt)
-        with logs.bound(**_ids(claim)), self._pulse.busy(LANE), recorded(name) as exchanges:
+        with logs.bound(**ids_of(claim)), self._pulse.busy(LANE), recorded(name) as exchanges:
             performed = self._dispatch.perform(claim, may_send)
         return replace(performed, exchanges=tuple(exchanges.sent))
 
@@ -224,12 +229,12 @@ class Delivery:
         settled: list[Performed] = []
         with deciding(self._store, drained.spent, self._monotonic) as tx:
             for one in (self._overtaken(tx, one) for one in performed):
-                if not tx.settle(one.claim, _kept(one)):
+                if not tx.settle(one.claim, kept(one)):
                     sightings.add("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)
                     continue
                 settled.append(one)
-                if _is_news(one):
-                    tx.remember(_entry(one, self._took_ms(one.claim)))
+                if is_news(one):
+                    tx.remember(entry_of(one, self._took_ms(one.claim)))
                 if follow:
                     with tx.unremembered(so=one.claim.unremembered):
                         self._consequences(tx, one, sightings)
@@ -283,7 +288,7 @@ class Delivery:
         if isinstance(outcome, Done):
             yield decisions.settled(effect, outcome.record, facts, policy, one.unresolved)
         elif one.refusal or isinstance(outcome, Parked):
-            yield decisions.refused(effect, one.refusal or _detail(outcome), facts, policy)
+            yield decisions.refused(effect, one.refusal or detail_of(outcome), facts, policy)
         elif isinstance(outcome, Overtaken):
             if effect.kind is EffectKind.CANCEL_WORK_ORDER:
                 yield decisions.taken_back(facts, policy)
@@ -321,14 +326,14 @@ class Delivery:
 
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome
-        log = self._log.bind(**_ids(one.claim))
+        log = self._log.bind(**ids_of(one.claim))
         self.fruitless += isinstance(outcome, NotSent | InDoubt)
         if not isinstance(outcome, InDoubt):
             self._doubted.discard(effect.key)
         if isinstance(outcome, Done):
             drained.by_kind[effect.kind] = drained.by_kind.get(effect.kind, 0) + 1
             number = outcome.record.number if outcome.record else ""
-            log.event(_DONE_EVENTS[effect.kind], target=effect.target, number=number, because=effect.because)
+            log.event(DONE_EVENTS[effect.kind], target=effect.target, number=number, because=effect.because)
         elif isinstance(outcome, InDoubt):
             drained.doubtful += 1
             if effect.key in self._doubted:
@@ -345,56 +350,7 @@ class Delivery:
             log.event("effect.deferred", reason=outcome.reason, retry_in_s=outcome.retry_in_s)
 
 
-def _ids(claim: Claim) -> dict[str, object]:
-    """The names under which a person finds what was done about an effect."""
-    effect = claim.effect
-    ids = {"key": effect.key, "domain_order": effect.subject, "attempt": claim.attempt}
-    return {**ids, "work_order": effect.target} if effect.target_kind is Kind.WORK_ORDER else ids
-
-
 def _void(work_order: str, facts: Facts, reason: str) -> Decision:
     """What waited for a work order that will never be."""
     keys = tuple(e.key for e in facts.effects if e.target == work_order and e.status in UNSENT)
     return Decision(facts.subject.kind, facts.subject.id, supersede=keys, because=(Reason(reason),))
-
-
-def _is_news(one: Performed) -> bool:
-    """Whether the ledger keeps this try. One that came to nothing again is kept ever more rarely: a weeks-long hold or
-    outage would fill it."""
-    again = isinstance(one.outcome, NotSent) or (isinstance(one.outcome, InDoubt) and one.claim.probing)
-    return not again or one.claim.attempt.bit_count() == 1
-
-
-def _kept(one: Performed) -> Outcome:
-    """The outcome as the state keeps it: with the remote system's own words, which a log never has."""
-    if isinstance(one.outcome, Parked) and one.refusal not in one.outcome.reason:
-        return Parked(f"{one.outcome.reason}: {one.refusal}")
-    return one.outcome
-
-
-def _entry(one: Performed, took_ms: int) -> LedgerEntry:
-    """One line of history for one attempt. The requests are kept as short as they can be: there are many of them."""
-    effect = one.claim.effect
-    requests = {"requests": folded(one.exchanges)} if one.exchanges else {}
-    return LedgerEntry(
-        event=type(one.outcome).__name__.lower(),
-        subject=effect.subject,
-        work_order=effect.target if effect.kind is not EffectKind.WRITE_NOTE else "",
-        effect_key=effect.key,
-        data={
-            "kind": effect.kind.value,
-            "attempt": one.claim.attempt,
-            "number": _number(one.outcome),
-            "detail": _detail(_kept(one)),
-            "ms": took_ms,
-            **requests,
-        },
-    )
-
-
-def _number(outcome: Outcome) -> str:
-    return outcome.record.number if isinstance(outcome, Done) and outcome.record else ""
-
-
-def _detail(outcome: Outcome) -> str:
-    return outcome.detail if isinstance(outcome, Done) else outcome.reason

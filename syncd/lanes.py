@@ -20,6 +20,10 @@ from syncd.intake import FEEDS, Pass
 from syncd.journals import feed_of
 from syncd.wiring import App
 
+TOLD_EVERY_S = 60.0
+TOLD_EVERY = 1000
+"""After how long, or how many effects, a drain that goes on is told of."""
+
 
 def take_in(app: App, system: System, stopping: Callable[[], bool], *, first: bool = False) -> bool:
     """One pass of every feed of a system; True when there may be something to deliver. Tells one canonical line unless all
@@ -140,9 +144,16 @@ def answer_requests(app: App) -> int:
 
 
 def deliver(app: App, stopping: Callable[[], bool], turned: Callable[[], None] = lambda: None) -> None:
-    """One drain of the outbox; `turned` is a sign of life, given at least once a second."""
+    """Drains the outbox; `turned` is a sign of life, given at least once a second. Under a load that does not end there is
+    a canonical line for each minute, or each thousand effects."""
+    while not _drain(app, stopping, turned):
+        pass
+
+
+def _drain(app: App, stopping: Callable[[], bool], turned: Callable[[], None]) -> bool:
+    """Whether nothing is due any more."""
     with app.cycles.turn("delivery") as turn:
-        drained = app.delivery.drain(stopping, turned)
+        drained = app.delivery.drain(stopping, turned, longest_s=TOLD_EVERY_S, most=TOLD_EVERY)
         turn.news = bool(drained.by_kind or drained.doubtful or drained.parked)
         turn.spent = drained.spent
         turn.fields.update(
@@ -151,6 +162,7 @@ def deliver(app: App, stopping: Callable[[], bool], turned: Callable[[], None] =
             parked=drained.parked,
             deferred=drained.deferred,
         )
+        return drained.over
 
 
 def once_with(app: App) -> int:

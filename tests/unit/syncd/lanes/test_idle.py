@@ -9,7 +9,7 @@ import pytest
 
 from connectors.errors import Unreachable
 from mappings.model import System
-from syncd import logs
+from syncd import lanes, logs
 from syncd.cycles import Cycles
 from syncd.lanes import answer_requests, deliver, take_in
 from syncd.pulse import Pulse
@@ -75,3 +75,25 @@ def test_a_night_with_a_system_away_is_hardly_more(world, app, events):
     (recovered,) = [line for line in events if line["event"] == "remote.recovered"]
     assert recovered["outage_s"] > HOURS * 3600 - 100
     assert recovered["failures"] > 100
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"), [("TOLD_EVERY", 4), ("TOLD_EVERY_S", 0.0)], ids=["so many effects", "so long"]
+)
+def test_a_drain_that_goes_on_is_told_in_between(world, app, events, monkeypatch, bound, value):
+    """A backlog of hours is no silence of hours; what the workers have in hand goes over into the next line."""
+    world.time.pass_(EVERY_S)
+    world.order(*["Fiber Access"] * 7)  # one of which is known
+    world.time.pass_(EVERY_S)
+    for system in System:
+        take_in(app, system, lambda: False)
+    monkeypatch.setattr(lanes, bound, value)
+    events.clear()
+    deliver(app, lambda: False)
+    lines = [line for line in events if line["event"] == "cycle.finished" and line["lane"] == "delivery"]
+    assert len(lines) >= 3
+    done = Counter()
+    for line in lines:
+        done.update(line["effects"])
+    assert done == {"create_work_order": 6, "write_note": 6}
+    assert len(world.work_orders) == 7
