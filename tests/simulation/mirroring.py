@@ -40,9 +40,7 @@ def lacks(truth: Truth) -> Iterator[str]:
         if subject is None or (subject.kind, subject.id) in truth.om.hidden:
             continue
         since = truth.exists_since(work_order.id)
-        if not truth.is_held(
-            subject
-        ):  # a create that waits for the end of a hold goes before what was typed after it
+        if not truth.waits(subject):  # a create that waits goes before what was typed after it
             yield from _arrived(truth.om, subject, truth.fsm, work_order, since, truth)
         yield from _arrived(truth.fsm, work_order, truth.om, subject, since, truth)
         shown = f"{work_order.number} ("

@@ -69,6 +69,10 @@ class Truth:
     def is_held(self, subject: Record) -> bool:
         return any(one.state in HELD for one in self.standing(subject))
 
+    def waits(self, subject: Record) -> bool:
+        """Whether a create of it waits for people: while it is held, or was taken back behind its approval."""
+        return self.is_held(subject) or subject.state == "draft"
+
     def is_unapproved(self, subject: Record) -> bool:
         order = self.order(subject)
         return order is None or order.state in UNAPPROVED
