@@ -14,7 +14,8 @@ from mappings import notes
 from mappings.effects import Decision, Effect
 from mappings.generations import correlation
 from mappings.keys import Correlation, parse_correlation
-from mappings.model import Facts, Kind, Link, Origin, System
+from mappings.links import claims
+from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record, System
 from mappings.note_effects import name, note_on_subject, note_on_work_order, nothing
 from mappings.policy import Policy
 from mappings.standing import title
@@ -42,6 +43,16 @@ def goes_further(note: TypedNote, policy: Policy) -> bool:
     if note.system not in policy.mirror_from or note.author in policy.not_mirrored:
         return False
     return not notes.is_ours(note.text) and bool(notes.typed(note.text).strip())
+
+
+def may_be_read_later(note: TypedNote, record: Record | None, policy: Policy) -> bool:
+    """Whether somebody may still come to read a note that reaches nobody now. `record` is what it stands on, None when
+    that was not seen yet or does not parse."""
+    if record is None:
+        return True
+    if note.kind is Kind.WORK_ORDER:
+        return bool(claims(record, policy.links))
+    return note.kind in SUBJECT_KINDS and record.state not in policy.lifecycles[note.kind].closed
 
 
 def mirrored(note: TypedNote, facts: Facts, policy: Policy) -> Decision:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from mappings.changes import Lifecycle, default_lifecycles
@@ -64,6 +65,8 @@ class Policy:
     """Systems whose typed notes reach the other one."""
     not_mirrored: frozenset[str] = frozenset()
     """Authors whose notes are never mirrored: our own users, and those of other integrations."""
+    mirror_wait: timedelta = timedelta(days=30)
+    """How long a typed note waits for who is to read it."""
     status_note_fields: tuple[str, ...] = ()
     """Fields of a work order whose changes are noted like those of its state."""
     task_note_fields: tuple[str, ...] = ()

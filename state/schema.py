@@ -24,7 +24,7 @@ from sqlalchemy import (
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest migration."""
 
 metadata = MetaData()
@@ -205,6 +205,18 @@ unresolved = Table(
     Index("unresolved_by_subject", "subject"),
 )
 """Fields of work orders that point at nothing, because field service did not know the record."""
+
+waiting_notes = Table(
+    "waiting_notes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("text", OutsideText, nullable=False),
+    Column("author", OutsideText, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+"""Typed notes for which nobody of the other side was found yet."""
 
 safety_stops = Table(
     "safety_stops",

@@ -48,6 +48,7 @@ from state.types import (
     VanishedLink,
     Watermark,
 )
+from state.waiting_notes import WaitingNotes
 
 
 class Transaction:
@@ -59,6 +60,7 @@ class Transaction:
         self._run = run
         self._config = config
         self._snapshots = Snapshots(connection, now)
+        self.waiting_notes = WaitingNotes(connection)
         self._entries: list[LedgerEntry] = []
         self._baseline: Baseline | None = None
         self._catch_up: catch_up.CatchUp | None = None

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from connectors.ports import Cursor, JournalPage, Position, RemoteSystem
 from mappings.decisions import Policy
-from mappings.mirror import TypedNote, goes_further, mirrored
+from mappings.mirror import TypedNote, goes_further, may_be_read_later, mirrored
 from mappings.model import SUBJECT_KINDS, Kind, System
 from state.store import Store, Transaction
 from syncd.intake import mark_of
@@ -119,11 +119,40 @@ class Journals:
         policy = self._policy()
         if note.created_at < self._baseline or not goes_further(note, policy):
             return
+        if not self._mirror(tx, note, policy, sightings) and policy.mirror_wait:
+            record = tx.snapshot(note.kind, note.record)
+            if may_be_read_later(note, record, policy):
+                tx.waiting_notes.keep(note)
+
+    def _mirror(self, tx: Transaction, note: TypedNote, policy: Policy, sightings: Sightings) -> bool:
+        """Writes a note to whoever is to read it; False when there is nobody."""
+        reached = False
         for kind, subject in _concerned(tx, note):
             facts = tx.facts_for(kind, subject)
             if facts is not None:
+                decision = mirrored(note, facts, policy)
                 # read again within the overlap, what a person gave up stays given up
-                self._observer.apply(tx, mirrored(note, facts, policy), sightings, revive=False)
+                self._observer.apply(tx, decision, sightings, revive=False)
+                reached = reached or bool(decision.effects)
+        return reached
+
+    def look_again(self, current: JournalPass) -> None:
+        """Notes that were typed before anybody could be found for them, once a link shows who is to read them. What is too
+        old by the clock of its system waits no longer."""
+        policy, after = self._policy(), ""
+        while True:
+            sightings = Sightings()
+            with self._store.deciding() as tx:
+                if current.upper is not None:
+                    tx.waiting_notes.expire(current.system, current.upper - policy.mirror_wait)
+                ready = tx.waiting_notes.ready(current.system, after)
+                in_time = sorted(ready, key=lambda note: (note.created_at, note.id))
+                tx.waiting_notes.forget(n for n in in_time if self._mirror(tx, n, policy, sightings))
+            sightings.tell(self._log)
+            current.born += len(sightings.born)
+            if not ready:
+                return
+            after = ready[-1].id
 
     def _tell_hidden(self, current: JournalPass) -> None:
         if current.hidden not in (0, self._hidden.get(current.system)):

@@ -113,6 +113,7 @@ def _hear(app: App, system: System, stopping: Callable[[], bool]) -> int:
             current = app.journals.begin(system)
             while not stopping() and app.journals.take_page(current) and app.turns.take(feed_of(system)):
                 app.pulse.beat()
+            app.journals.look_again(current)
             app.health.worked(system, "notes")
         except RemoteError as error:
             turn.outcome = type(error).__name__

@@ -32,6 +32,7 @@ def policy_of(config: Config) -> Policy:
         shared_instance=config.rules.shared_instance,
         note_limit=config.notes.limit,
         mirror_from=frozenset(config.notes.mirror_from),
+        mirror_wait=config.notes.wait,
         status_note_fields=config.notes.work_order_fields,
         task_note_fields=config.notes.task_fields,
         note_labels=config.notes.labels,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mappings.model import System
 from syncd.config.systems import Name, Section, Whole
+from syncd.config.values import Duration, between
 
 
 class NotesSection(Section):
@@ -19,6 +21,10 @@ class NotesSection(Section):
         description="whose typed notes reach the other system: order_management (notes on domain orders and order tasks reach"
         " their work orders), field_service (notes on work orders reach their domain orders)",
         examples=[["order_management"]],
+    )
+    wait: Annotated[Duration, between("0s", "3650d")] = Field(
+        default=timedelta(days=30),
+        description="how long a typed note waits for the work order, or the domain order, that is to show it; 0s: not at all",
     )
     ignore_authors: tuple[Name, ...] = Field(
         default=(),

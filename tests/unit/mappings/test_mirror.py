@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mappings.keys import Correlation
-from mappings.mirror import TypedNote, goes_further, mirrored
+from mappings.mirror import TypedNote, goes_further, may_be_read_later, mirrored
 from mappings.model import EffectStatus, Kind, System
 from mappings.notes import is_ours, plain, typed
 from mappings.notes import mirrored as wording
@@ -56,6 +56,34 @@ def on_work_order(**given) -> TypedNote:
 def test_only_what_a_person_typed_on_a_mirrored_side_goes_further(make, one, goes):
     policy = make.policy(mirror_from=frozenset({System.ORDER_MANAGEMENT}), not_mirrored=frozenset({"syncd"}))
     assert goes_further(one, policy) is goes
+
+
+@pytest.mark.parametrize(
+    ("one", "record", "waits"),
+    [
+        (note(), None, True),
+        (note(), ("in_progress", {}), True),
+        (note(), ("closed_complete", {}), False),
+        (on_work_order(), None, True),
+        (on_work_order(), ("assigned", {"correlation_id": "syncd:1:do1:fibre:1:1"}), True),
+        (on_work_order(), ("assigned", {"initiated_from": "do1"}), True),
+        (on_work_order(), ("assigned", {}), False),
+        (note(kind=Kind.ORDER_LINE), ("in_progress", {}), False),
+    ],
+    ids=[
+        "not seen yet",
+        "open",
+        "closed",
+        "work order not seen yet",
+        "made by us",
+        "names an order",
+        "foreign",
+        "on a line",
+    ],
+)
+def test_a_note_that_reaches_nobody_waits_where_somebody_may_come(make, one, record, waits):
+    known = make.record(one.kind, one.record, record[0], **record[1]) if record else None
+    assert may_be_read_later(one, known, make.policy()) is waits
 
 
 def test_nothing_goes_further_by_default(make):

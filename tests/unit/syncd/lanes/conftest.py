@@ -512,6 +512,7 @@ class World:
         for one in passes:
             while self.journals.take_page(one):
                 pass
+            self.journals.look_again(one)
         return passes
 
     def delivery_with(self, store: Store, executor: Executor) -> Delivery:

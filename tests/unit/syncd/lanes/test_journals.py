@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -233,3 +234,89 @@ def test_in_a_catch_up_records_are_read_before_what_is_typed_on_them(mirroring):
     mirroring.time.pass_(5)
     mirroring.look()
     assert mirroring.catch_up.knows_records()
+
+
+@pytest.fixture
+def early(world):
+    """Both sides are mirrored, and nothing was ordered yet."""
+    world.policy = replace(world.policy, mirror_from=frozenset(System), not_mirrored=frozenset({"syncd"}))
+    world.hear()
+    world.time.pass_(300)
+    return world
+
+
+def go_on(system, kind):
+    """The journal goes on behind what was typed: something is written elsewhere."""
+    record = system.put(kind, "ELSEWHERE", "draft")
+    system.type(kind, record.id, "of no concern", author="syncd")
+
+
+def test_a_note_typed_before_there_is_a_work_order_waits_for_the_first(early):
+    early.order("Fiber Access", state="draft")
+    rounds(early, 2)
+    type_there(early, "ring twice")
+    rounds(early, 4)
+    early.om.edit(DO, early.id("DO1"), "in_progress")
+    rounds(early, 8)
+    (text,) = there(early)
+    assert "\nring twice\n" in text
+    type_there(early, "later")
+    rounds(early, 4)
+    assert len(there(early)) == 2
+
+
+def test_a_note_on_a_work_order_that_no_domain_order_is_known_for_waits_for_it(early):
+    early.fsm.put(Kind.WORK_ORDER, "WO9", "assigned", initiated_from=early.id("DO1"))
+    early.fsm.type(Kind.WORK_ORDER, early.id("WO9"), "gate is locked")
+    rounds(early, 4)
+    early.order("Voice")
+    rounds(early, 8)
+    (text,) = here(early)
+    assert "\ngate is locked\n" in text
+
+
+def test_a_note_on_a_work_order_that_does_not_parse_waits_for_it(early):
+    early.order("Fiber Access")
+    early.take_in()
+    early.fsm.fail("create_work_order", Doubtful("timeout"), committed=True)
+    early.deliver()
+    (work_order,) = early.work_orders
+    early.fsm.unreadable.add(work_order.id)
+    early.fsm.type(Kind.WORK_ORDER, work_order.id, "dog in the yard")
+    rounds(early, 4)
+    early.fsm.unreadable.clear()
+    early.time.pass_(300)
+    rounds(early, 8)
+    (text,) = here(early)
+    assert "\ndog in the yard\n" in text
+
+
+@pytest.mark.parametrize(
+    ("wait", "arrived"), [(timedelta(0), 0), (timedelta(minutes=5), 0), (timedelta(hours=2), 1)]
+)
+def test_a_note_waits_as_long_as_the_config_says(early, wait, arrived):
+    early.policy = replace(early.policy, mirror_wait=wait)
+    early.order("Fiber Access", state="draft")
+    rounds(early, 2)
+    type_there(early)
+    rounds(early, 2)
+    early.time.pass_(3600)
+    go_on(early.om, DO)
+    rounds(early, 2)
+    early.om.edit(DO, early.id("DO1"), "in_progress")
+    rounds(early, 8)
+    assert len(there(early)) == arrived
+
+
+def test_a_note_on_a_foreign_work_order_waits_for_nobody(early):
+    early.fsm.put(Kind.WORK_ORDER, "WO9", "assigned")
+    rounds(early, 2)
+    early.fsm.type(Kind.WORK_ORDER, early.id("WO9"), "not ours")
+    rounds(early, 4)
+    early.time.pass_(3600)
+    go_on(early.fsm, Kind.WORK_ORDER)
+    rounds(early, 2)
+    early.fsm.edit(Kind.WORK_ORDER, early.id("WO9"), initiated_from=early.id("DO1"))
+    early.order("Voice")
+    rounds(early, 8)
+    assert here(early) == []
