@@ -250,7 +250,7 @@ class Delivery:
         return round((now - self._began.get(claim.id, now)) * 1000)
 
     def _overtaken(self, tx: Transaction, one: Performed) -> Performed:
-        """What a decision could not void while it was in doubt ends here: a create that surely never ran, when its order
+        """What a decision could not void while it was in doubt ends here: what surely never ran, when its order
         is cancelled by what is stored, and a change of a work order that was given up before it was made."""
         if not one.absent and not one.missing:
             return one
@@ -260,7 +260,7 @@ class Delivery:
             return one
         source = cancelled_by(facts, self._policy()) if one.absent else None
         if source is not None:
-            return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it was never made"))
+            return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it never arrived"))
         if one.missing and effect.target_kind is Kind.WORK_ORDER and not is_expected(effect.target, facts):
             return replace(one, outcome=Overtaken("its work order was never made"))
         return one

@@ -196,7 +196,7 @@ class Dispatch:
         return created(effect, found)
 
     def _waits(self, performed: Performed) -> Performed:
-        """A create that is not sent now. One in doubt was looked for: the next look comes when this one is settled."""
+        """A write that is not sent now. One in doubt was looked for: the next look comes when this one is settled."""
         if not isinstance(performed.outcome, InDoubt):
             return performed
         wait = max(DEFER_S, self._fsm.settle.total_seconds(), self._creates.believed_after_s())
@@ -262,7 +262,7 @@ class Dispatch:
             return Performed(claim, Done(record=current, detail="carried before, as a note says"))
         overtaken = unless_send(claim, self._recheck.update(effect))
         if overtaken is not None:
-            return overtaken
+            return self._waits(overtaken)
         performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
         if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
             self._report_dropped(effect, performed.outcome.record, values)

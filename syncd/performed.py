@@ -38,7 +38,7 @@ class Performed:
     outcome: Outcome
     refusal: str = ""
     absent: bool = False
-    """A look found nothing under the id of a create in doubt, and nothing was sent after it."""
+    """A look found nothing of a write in doubt, and nothing was sent after it."""
     missing: bool = False
     """What was to be changed is not there."""
     surplus: tuple[Record, ...] = ()

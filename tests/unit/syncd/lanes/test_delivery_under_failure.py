@@ -336,3 +336,19 @@ def test_a_create_that_arrives_after_it_was_given_up_is_cancelled(world):
     world.fsm.put(Kind.WORK_ORDER, "WO-late", "ready", correlation_id=str(late))
     world.settle_down(3)
     assert [record.state for record in world.work_orders] == ["canceled"]
+
+
+def test_an_update_in_doubt_that_a_hold_stops_does_not_stop_the_cancellation_of_its_line(world):
+    """The domain order stays on hold while its line is cancelled: the update that waits must not keep the cancel waiting."""
+    world.order("Fiber Access")
+    world.settle_down(2)
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), location="there")
+    world.take_in()
+    world.fsm.fail("update", Doubtful("timeout"))
+    world.deliver()
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), "on_hold")
+    world.om.edit(Kind.ORDER_LINE, world.id("ORDL1"), "canceled")
+    for _ in range(12):
+        world.settle_down(1)
+        world.time.pass_(60)
+    assert [row.state for row in world.work_orders] == ["canceled"]
