@@ -63,6 +63,9 @@ class Journals:
         self._page_size = page_size
         self._baseline = baseline
         self._hidden: dict[System, int] = {}
+        self.begun: dict[System, int] = {}
+        self.ended: dict[System, int] = {}
+        """How many passes of each journal have begun and come to their end, for who watches that they do."""
 
     def wanted(self) -> tuple[System, ...]:
         """The systems whose notes are mirrored."""
@@ -71,6 +74,7 @@ class Journals:
     def begin(self, system: System) -> JournalPass:
         """A pass that starts one overlap behind the watermark. The first one ever begins now: what was typed before the
         notes of a system were mirrored is history."""
+        self.begun[system] = self.begun.get(system, 0) + 1
         remote = self._systems[system]
         watermark = self._store.watermark(feed_of(system))
         if watermark is not None:
@@ -105,6 +109,7 @@ class Journals:
         if page.next is not None:
             current.position = page.next
         if over:
+            self.ended[current.system] = self.ended.get(current.system, 0) + 1
             self._tell_hidden(current)
         return not over
 

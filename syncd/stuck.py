@@ -1,7 +1,7 @@
 """What does not move although it should: told once each time it begins, and once when it ends.
 
-Called by `daemon` once a poll. Four things: an order whose effects wait for too long, a feed whose position stands while its
-source goes on, tries that come to nothing again and again, a request for closure that the gate cannot judge. An idle source
+Called by `daemon` once a poll. Four things: an order whose effects wait for too long, a feed (of records, or of typed notes) whose position stands
+while its source goes on, tries that come to nothing again and again, a request for closure that the gate cannot judge. An idle source
 is none of them. Looks at the state and at counters; asks a remote system only when it suspects a feed, once for each try.
 """
 
@@ -23,6 +23,7 @@ from syncd.delivery import Delivery
 from syncd.figures import Thresholds
 from syncd.health import Health
 from syncd.intake import FEEDS, Intake
+from syncd.journals import Journals, feed_of
 from syncd.logs import Log
 from syncd.observe import Observer
 from syncd.wiring import App
@@ -54,6 +55,7 @@ class Stuck:
     systems: Mapping[System, RemoteSystem]
     store: Store
     intake: Intake
+    journals: Journals
     delivery: Delivery
     observer: Observer
     health: Health
@@ -64,7 +66,7 @@ class Stuck:
     monotonic: Callable[[], float]
     _told: dict[tuple[str, str], float] = field(default_factory=dict)
     """What is stuck, and when that was told."""
-    _feeds: dict[Kind, _Feed] = field(default_factory=dict)
+    _feeds: dict[str, _Feed] = field(default_factory=dict)
     _tries: deque[tuple[float, int]] = field(default_factory=deque)
     _tried: int = 0
     _requests: dict[tuple[str, datetime, RequestStatus], float] = field(default_factory=dict)
@@ -78,6 +80,8 @@ class Stuck:
         """Once a poll. Raises `StateError`."""
         for kind in (kind for kinds in FEEDS.values() for kind in kinds):
             self._look_at_feed(kind)
+        for system in System:
+            self._look_at_journal(system)
         self._look_at_tries()
         if self.store.catching_up():
             return  # nothing may be sent, and the gate holds
@@ -99,46 +103,66 @@ class Stuck:
     # -- feeds -----------------------------------------------------------------------------------------------------
 
     def _look_at_feed(self, kind: Kind) -> None:
-        mark = self.store.watermark(kind.value)
-        feed = self._feeds.setdefault(kind, _Feed())
         begun = self.intake.begun.get(kind, 0)
-        ended = self.intake.ended.get(kind, 0)  # one that brought nothing is an idle source
+        mark, feed = self._moved(kind.value, begun, self.intake.ended.get(kind, 0))
+        other = next(one for one in FEEDS[kind.system] if one is not kind)
+        reason = self._stands(feed, begun, f"intake of {kind.system}", other)
+        reason = reason or self._is_blind(kind, feed, mark, begun)
+        self._tell_feed(kind.value, kind.system, reason, mark)
+
+    def _look_at_journal(self, system: System) -> None:
+        """The feed of the notes that people type in a system."""
+        name = feed_of(system)
+        if system not in self.journals.wanted():
+            self._feeds.pop(name, None)
+            self._say("feed.stuck", name, so=False)
+            return
+        begun = self.journals.begun.get(system, 0)
+        mark, feed = self._moved(name, begun, self.journals.ended.get(system, 0))
+        self._tell_feed(name, system, self._stands(feed, begun, "notes", FEEDS[system][0]), mark)
+
+    def _moved(self, name: str, begun: int, ended: int) -> tuple[Watermark | None, _Feed]:
+        """Where a feed is, and what is known since it moved last. A pass that ended and brought nothing is an idle source."""
+        mark = self.store.watermark(name)
+        feed = self._feeds.setdefault(name, _Feed())
         position = (ended, *((mark.stamp, mark.id) if mark is not None else ()))
         if position != feed.position:
             feed.position, feed.begun, feed.asked, feed.answered = position, begun, 0, 0
-        reason = self._stands(kind, feed, begun - feed.begun) or self._is_blind(kind, feed, mark, begun)
+        return mark, feed
+
+    def _tell_feed(self, name: str, system: System, reason: str, mark: Watermark | None) -> None:
         self._say(
             "feed.stuck",
-            kind.value,
+            name,
             so=bool(reason),
-            feed=kind,
-            system=kind.system,
+            feed=name,
+            system=system,
             reason=reason,
             watermark_to=mark.stamp.isoformat() if mark is not None else "",
             next="syncd status shows what it waits for",
         )
 
-    def _stands(self, kind: Kind, feed: _Feed, passes: int) -> str:
-        """Passes that bring it no further, not even to their end, while its server goes on."""
-        enough = self.thresholds.polls
+    def _stands(self, feed: _Feed, begun: int, lane: str, other: Kind) -> str:
+        """Passes that bring it no further, not even to their end, while `other`, a table of its server, goes on."""
+        enough, passes = self.thresholds.polls, begun - feed.begun
         if passes > feed.asked and passes >= enough - 1:
             feed.asked = passes
-            if not feed.answered and self._goes_on(kind):
+            if not feed.answered and self._goes_on(other):
                 feed.answered = passes
         # one more pass than the answer: the server may have come back between the pass and the question
         if not feed.answered or passes <= feed.answered or passes < enough:
             return ""
-        last = next((o for o in self.health.outages() if o.lane == f"intake of {kind.system}"), None)
+        mine = (one for one in self.health.outages() if (one.lane, one.system) == (lane, other.system))
+        last = next(mine, None)
         because = f": {last.error}" if last is not None else ""
         return f"{passes} passes did not move it, while its system answers{because}"
 
-    def _goes_on(self, kind: Kind) -> bool:
+    def _goes_on(self, other: Kind) -> bool:
         """Asks another table of its system for one row: where the whole system is away, that is told as such."""
-        other = next(one for one in FEEDS[kind.system] if one is not kind)
         mark = self.store.watermark(other.value)
         position = Position(Cursor(mark.stamp, mark.id) if mark is not None else BEGINNING)
         try:
-            self.systems[kind.system].changes_since(other, position, 1)
+            self.systems[other.system].changes_since(other, position, 1)
         except RemoteError:
             return False
         return True
@@ -270,6 +294,7 @@ def watch_over(app: App) -> Stuck:
         app.systems,
         app.store,
         app.intake,
+        app.journals,
         app.delivery,
         app.observer,
         app.health,

@@ -79,14 +79,16 @@ def _decided(entry: LedgerEntry, names: Names) -> Iterator[Moment]:
     verdict = _verdict(entry)
     if verdict:
         because = tuple(_texts(entry.data.get("because")))
-        yield Moment(_at(entry), "gate", f"closure of {names.number(entry.subject)} {verdict}", because)
+        text = f"closure of {names.number(entry.subject)} {verdict}"
+        yield Moment(_at(entry), "gate", text, because, config=entry.config)
         return
     born, void = _texts(entry.data.get("effects")), _texts(entry.data.get("superseded"))
     details = [*_texts(entry.data.get("because"))]
     details += [f"=> {names.intent(key)}" for key in born]
     details += [f"=> not any more: {names.intent(key)}" for key in void]
     count = f"{len(born)} effect{'' if len(born) == 1 else 's'}" if born else "nothing to send"
-    yield Moment(_at(entry), "decided", f"for {names.number(entry.subject)}: {count}", tuple(details))
+    text = f"for {names.number(entry.subject)}: {count}"
+    yield Moment(_at(entry), "decided", text, tuple(details), config=entry.config)
 
 
 def _verdict(entry: LedgerEntry) -> str:

@@ -96,7 +96,7 @@ def _moments(moments: Sequence[Moment], prefix: str) -> Iterator[str]:
             f'<li id="{prefix}{number}"><span class="n">{number}</span>'
             f'<time datetime="{moment.at.isoformat()}">{instant(moment.at)}</time>'
             f'<span class="word {moment.word} {moment.outcome}">{moment.word}</span>'
-            f'<div class="text">{_text(moment.text)}{below}</div></li>'
+            f'<div class="text">{_text(moment.line)}{below}</div></li>'
         )
     yield "</ol></div>"
 

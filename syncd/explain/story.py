@@ -24,7 +24,8 @@ Word = Literal["seen", "linked", "decided", "gate", "sent", "tried", "answered",
 class Moment:
     """One thing that happened. `key` is that of the effect, where one is concerned; `details` are lines below it.
 
-    `outcome` of an answer: the ledger's word for it, "done" or another.
+    `outcome` of an answer: the ledger's word for it, "done" or another. `config` of a decision: the hash of the configuration that
+    was in force; `syncd check` says that of the present one.
     """
 
     at: datetime
@@ -33,6 +34,12 @@ class Moment:
     details: tuple[str, ...] = ()
     key: str = ""
     outcome: str = ""
+    config: str = ""
+
+    @property
+    def line(self) -> str:
+        """The text, with the config of a decision."""
+        return f"{self.text} (config {self.config})" if self.config else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _moments(moments: Sequence[Moment], *, whole: bool) -> Iterator[str]:
             yield f"  ... {left_out} more; --all shows them"
         if left_out and FIRST <= number < FIRST + left_out:
             continue
-        yield f"  {instant(moment.at)}  {moment.word:<8}  {moment.text}"
+        yield f"  {instant(moment.at)}  {moment.word:<8}  {moment.line}"
         yield from (f"{'':<34}{detail}" for detail in moment.details)
 
 
@@ -121,6 +121,7 @@ def _story_json(story: Story) -> dict[str, object]:
                 "text": moment.text,
                 "details": list(moment.details),
                 "key": moment.key,
+                "config": moment.config,
             }
             for moment in story.moments
         ],

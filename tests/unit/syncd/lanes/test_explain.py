@@ -63,6 +63,21 @@ class TestWhatHappened:
             '=> create work order "Fiber Installation" (rule fiber, slot 1)',
         )
 
+    def test_each_decision_names_the_config_that_was_in_force(self, world, tell):
+        world.store.use_config("old-hash", lambda: None)
+        world.order("Fiber Access")
+        world.take_in()
+        world.store.use_config("new-hash", lambda: None)
+        world.settle_down(2)
+        moments = tell("DO1").stories[0].moments
+        assert [m.config for m in moments if m.word == "decided"] == ["old-hash", "new-hash"]
+        assert {m.config for m in moments if m.word != "decided"} == {""}
+        text = as_text(tell("DO1"))
+        assert "for DO1: 1 effect (config old-hash)" in text
+        assert [m["config"] for m in as_json(tell("DO1"))["stories"][0]["moments"]] == [
+            m.config for m in moments
+        ]
+
     def test_what_was_sent_and_answered_names_the_effect_and_the_attempt(self, world, tell):
         world.order("Fiber Access")
         world.settle_down(2)

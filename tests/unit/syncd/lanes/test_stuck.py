@@ -34,6 +34,7 @@ class Watched:
             world.systems,
             world.store,
             world.intake,
+            world.journals,
             world.delivery,
             world.observer,
             world.health,
@@ -51,6 +52,7 @@ class Watched:
         for _ in range(times):
             for system in System:
                 self.take_in(system)
+            self.hear()
             self.world.gate.answer_all()
             if deliver:
                 self.world.deliver()
@@ -65,6 +67,17 @@ class Watched:
             self.world.health.failed(system, f"intake of {system}", error)
         else:
             self.world.health.worked(system, f"intake of {system}")
+
+    def hear(self):
+        for system in self.world.journals.wanted():
+            try:
+                current = self.world.journals.begin(system)
+                while self.world.journals.take_page(current):
+                    pass
+            except Unreachable as error:
+                self.world.health.failed(system, "notes", error)
+            else:
+                self.world.health.worked(system, "notes")
 
     def said(self):
         return [(e["event"], e) for e in self.events if e["event"] in STUCK]
@@ -163,6 +176,39 @@ class TestAFeed:
         del world.fsm.records[Kind.WORK_ORDER, world.work_orders[0].id]
         watched.poll(30)
         assert "feed.stuck" not in watched.names()
+
+
+class TestAJournal:
+    @pytest.fixture
+    def mirrored(self, world, watched):
+        world.policy = replace(world.policy, mirror_from=frozenset({System.ORDER_MANAGEMENT}))
+        watched.poll(10)
+        assert watched.said() == [], "nobody has typed anything: an idle source"
+
+    def test_that_cannot_be_read_while_its_system_answers_is_told(self, world, watched, mirrored):
+        def failing(position, limit):
+            raise Unreachable("GET /journal: 500")
+
+        whole = world.om.journal_since
+        world.om.journal_since = failing
+        watched.poll(6)
+        ((name, event),) = watched.said()
+        assert (name, event["feed"], event["system"]) == (
+            "feed.stuck",
+            "notes:order_management",
+            System.ORDER_MANAGEMENT,
+        )
+        assert event["reason"].endswith("while its system answers: GET /journal: 500")
+        world.om.journal_since = whole
+        watched.poll(2)
+        assert watched.names() == ["feed.stuck", "stuck.ended"]
+
+    def test_that_is_wanted_no_more_is_not_stuck(self, world, watched, mirrored):
+        world.journals.take_page = lambda current: False  # no pass comes to its end
+        watched.poll(5)
+        world.policy = replace(world.policy, mirror_from=frozenset())
+        watched.poll()
+        assert watched.names() == ["feed.stuck", "stuck.ended"]
 
 
 class TestTheOldest:
