@@ -35,6 +35,10 @@ class Pass:
 class Auth(Protocol):
     """What proves who we are. Safe to call from any thread."""
 
+    @property
+    def told(self) -> str:
+        """Who that is and where the secret comes from, for a person; never the secret."""
+
     def current(self, post: PostForm) -> Pass:
         """The pass to send now; fetched or refreshed when it must be."""
 
@@ -45,10 +49,11 @@ class Auth(Protocol):
 class Basic:
     """User name and password in every request."""
 
-    def __init__(self, username: str, password: str) -> None:
+    def __init__(self, username: str, password: str, *, told: str = "") -> None:
         if ":" in username:
             raise Misconfigured("a user name for basic authentication must not contain a colon")
         self._username = username
+        self.told = told or f'user "{username}"'
         token = base64.b64encode(f"{username}:{password}".encode()).decode()
         self._pass = Pass(f"Basic {token}")
 
@@ -76,7 +81,9 @@ class OAuth:
         token_path: str = TOKEN_PATH,
         ahead_s: float = 60.0,
         monotonic: Callable[[], float] = time.monotonic,
+        told: str = "",
     ) -> None:
+        self.told = told or f'client "{client_id}"'
         self._form = {"grant_type": grant, "client_id": client_id, "client_secret": client_secret}
         if grant == "password":
             self._form |= {"username": username, "password": password}

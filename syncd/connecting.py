@@ -83,13 +83,18 @@ def _settings(section: SystemSection, retries: Retries, limiter: Limiter | None)
 def _auth(section: SystemSection) -> Auth:
     """The config check has proven that what the way of authenticating needs is there."""
     if section.auth == "basic":
-        return Basic(section.username or "", _reveal(section.password))
+        told = f'user "{section.username}" with the password of {section.password}'
+        return Basic(section.username or "", _reveal(section.password), told=told)
+    told = f'client "{section.client_id}" with the secret of {section.client_secret}'
+    if section.grant == "password":
+        told += f', user "{section.username}" with the password of {section.password}'
     return OAuth(
         section.client_id or "",
         _reveal(section.client_secret),
         grant=section.grant,
         username=section.username or "",
         password=_reveal(section.password),
+        told=told,
     )
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from connectors.auth import Auth
-from connectors.errors import Doubtful, RemoteError, Unreachable, Unreadable
+from connectors.errors import Doubtful, Misconfigured, RemoteError, Unreachable, Unreadable
 from connectors.http import Reply, Transport
 from connectors.paging import BadPage
 from connectors.servicenow import answers
 from connectors.strict_json import BadJson, Flaw
 
 BASE = "/api/now/table"
+NEXT = "`syncd check --remote` says whether they are taken"
 Row = dict[str, Any]
 T = TypeVar("T")
 
@@ -104,10 +105,12 @@ class TableApi:
         if reply.status != 401:
             return reply
         renewed = self._sign(lambda: self._auth.renewed(credentials, self._post_form))
-        if renewed is None:
-            return reply
-        headers = {"Authorization": renewed.header}
-        return self._transport.send(method, path, params=params, json=json, headers=headers)
+        if renewed is not None:
+            headers = {"Authorization": renewed.header}
+            reply = self._transport.send(method, path, params=params, json=json, headers=headers)
+        if reply.status == 401:
+            raise self._refused(f"{method} {path}: our credentials are refused (401)", 401)
+        return reply
 
     def _post_form(self, path: str, form: Mapping[str, str]) -> Reply:
         return self._transport.send("POST", path, form=form, write=False)
@@ -116,9 +119,16 @@ class TableApi:
         """Runs a step of `auth`, which knows no system, and names ours in its errors."""
         try:
             return step()
+        except Misconfigured as error:
+            raise self._refused(str(error), error.status) from None
         except RemoteError as error:
             error.system = error.system or self.system
             raise
+
+    def _refused(self, what: str, status: int | None) -> Misconfigured:
+        """Whose credentials, and what to do about it."""
+        told = f"{self.system}: {what}: {self._auth.told}; put right what is named here, or the account there; {NEXT}"
+        return Misconfigured(told, system=self.system, status=status)
 
     def _unreadable(self, reply: Reply, what: str, error: BadJson) -> RemoteError:
         try:

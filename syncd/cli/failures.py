@@ -27,8 +27,14 @@ def tell(error: Exception, *, debug: bool) -> int:
         where = "" if debug else "; syncd --debug ... shows where it happened"
         click.echo(f"syncd: unexpected {type(error).__name__}: {printable(str(error))}{where}", err=True)
     else:
-        click.echo(f"syncd: {printable(str(error))}", err=True)
+        click.echo(f"syncd: {printable(_named(error))}", err=True)
     return code
+
+
+def _named(error: Exception) -> str:
+    """What happened, and in which of the two systems."""
+    system = error.system if isinstance(error, RemoteError) else ""
+    return str(error) if str(error).startswith(system) else f"{system}: {error}"
 
 
 def code_of(error: Exception) -> int:

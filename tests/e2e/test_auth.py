@@ -76,6 +76,12 @@ def test_a_wrong_password_is_one_loud_event_for_each_system_and_the_daemon_lives
     assert len(site.fresh()) <= 6
     assert site.ground.stop(site.daemon) == 0
     assert site.ground.verb("once").returncode == 77
+    swept = site.ground.verb("sweep")
+    assert swept.returncode == 77
+    for text in (told[0]["detail"], swept.stderr):
+        assert "order_management: " in text or "field_service: " in text
+        assert "with the password of env:SYNCD_SANDBOX_PASSWORD; put right" in text
+        assert "`syncd check --remote`" in text
     assert site.control("GET", "requests")["writes"] == 0
 
 
@@ -86,6 +92,7 @@ def test_a_wrong_client_secret_ends_a_cycle_with_77(start: Any) -> None:
     done = site.ground.verb("once")
     assert done.returncode == 77
     assert "wrong" not in done.stderr
+    assert "with the secret of env:SYNCD_SANDBOX_SECRET; put right" in done.stderr
 
 
 @pytest.mark.parametrize("grant", GRANTS)

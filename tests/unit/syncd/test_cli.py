@@ -240,6 +240,12 @@ def test_a_failure_ends_with_the_code_that_says_what_to_do(error, code):
     assert code_of(error) == code
 
 
+@pytest.mark.parametrize("text", ["GET /x: hidden", "field_service: GET /x: hidden"], ids=["bare", "named"])
+def test_a_failure_names_its_system_once(capsys, text):
+    tell(Misconfigured(text, system="field_service", status=403), debug=False)
+    assert capsys.readouterr().err == "syncd: field_service: GET /x: hidden\n"
+
+
 def test_an_unexpected_failure_is_one_line_unless_more_is_asked_for(capsys):
     assert tell(ValueError("odd\x1b[31m"), debug=False) == exits.FAILED
     assert capsys.readouterr().err == (
