@@ -14,13 +14,15 @@ LINKED, UNREADABLE, UNDECIDED = "linked", "unreadable", "undecided"
 """What is counted beside the kinds of effects."""
 WORDS: Mapping[str, str] = {
     "create_work_order": "work orders to create",
+    LINKED: "work orders linked",
     "update_work_order": "work orders to change",
     "cancel_work_order": "work orders to cancel",
     "write_note": "notes to write",
-    LINKED: "work orders linked",
     UNREADABLE: "records in quarantine",
     UNDECIDED: "left undecided (held, not approved, or in no state to create in)",
 }
+ALWAYS = tuple(WORDS)[:4]
+"""What a person looks for, said also where it is none."""
 KEPT = 1000
 """Effects that a plan names one by one."""
 SHOWN = 200
@@ -87,8 +89,13 @@ def as_text(done: Backfilled, name: str, *, plan: bool) -> str:
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """The counts in words, "nothing to do" where there are none."""
-    return ", ".join(f"{n} {WORDS.get(what, what)}" for what, n in sorted(counts.items())) or "nothing to do"
+    """The counts in words, by what is to be done, "nothing to do" where there are none."""
+    if not any(counts.values()):
+        return "nothing to do"
+    rest = [
+        what for what in (*WORDS, *sorted(counts.keys() - WORDS)) if what not in ALWAYS and counts.get(what)
+    ]
+    return ", ".join(f"{counts.get(what, 0)} {WORDS.get(what, what)}" for what in (*ALWAYS, *rest))
 
 
 def _lines(done: Backfilled, name: str, *, plan: bool) -> Iterator[str]:

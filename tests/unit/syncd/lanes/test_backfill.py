@@ -11,6 +11,7 @@ from mappings.keys import Correlation
 from mappings.model import Kind, Origin
 from state.store import StateLocked
 from syncd.backfill import Backfill, OtherPeriod, Wish
+from syncd.backfill_report import counted
 
 DAY = timedelta(days=1)
 
@@ -247,3 +248,24 @@ def test_a_record_that_cannot_be_read_waits_in_quarantine(old):
     done = run(old)
     assert (done.counts["unreadable"], done.counts["create_work_order"]) == (1, 4)
     assert [one.id for one in old.store.quarantined()] == [old.id("DO3")]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({}, "nothing to do"),
+        (
+            {"write_note": 2, "create_work_order": 2},
+            "2 work orders to create, 0 work orders linked, 0 work orders to change, 0 work orders to cancel,"
+            " 2 notes to write",
+        ),
+        (
+            {"linked": 1, "update_work_task": 3, "unreadable": 0},
+            "0 work orders to create, 1 work orders linked, 0 work orders to change, 0 work orders to cancel,"
+            " 3 update_work_task",
+        ),
+    ],
+    ids=["nothing", "creates", "links and others"],
+)
+def test_the_figures_are_split_by_what_is_done(counts, expected):
+    assert counted(counts) == expected
