@@ -226,6 +226,18 @@ class OrderManagement(RemoteSystem, Protocol):
 class FieldService(RemoteSystem, Protocol):
     """The side of work orders and their tasks."""
 
+    def history(
+        self,
+        kind: Kind,  # noqa: ARG002 - what a system without a history answers
+        between: Sequence[tuple[Record, Record]],  # noqa: ARG002 - as above
+        fields: Sequence[str],  # noqa: ARG002 - as above
+    ) -> Mapping[str, tuple[Record, ...]]:
+        """What records were between two sightings: by id their versions behind the first sighting, up to the second, in which
+        one of `fields` ("state" is one) changed, oldest first. Each has the stamp of its change; what the history does not
+        tell stays in it as it was. A record is left out where there is nothing to tell: a system without a history has none.
+        """
+        return {}
+
     def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
         """Creates a work order under the id that we choose, from logical fields, and returns it as the server made it.
 

@@ -18,6 +18,7 @@ from connectors.profile_model import (
     APIS,
     ATTRIBUTES,
     CREATES,
+    HISTORY_KINDS,
     JOURNAL_KINDS,
     REQUIRED_FIELDS,
     KindProfile,
@@ -33,7 +34,7 @@ __all__ = ["KindProfile", "Profile", "ReferenceProfile", "load_profile", "packag
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _QUERY_VALUE = re.compile(r"[A-Za-z0-9_ .:-]+\Z")
-_TOP = frozenset({"api", "system", "creates", "timing", "note", "journal", "kinds", "references"})
+_TOP = frozenset({"api", "system", "creates", "timing", "note", "journal", "history", "kinds", "references"})
 _TIMING = {"granule_s": 1.0, "overlap_s": 60.0, "settle_s": 90.0, "search_lag_s": 60.0}
 _KIND = frozenset({"table", "number", "state", "fields", "states", "state_values", "where"})
 _MATCHES = frozenset({"name", "number", "correlation_id"})
@@ -106,6 +107,7 @@ class _Reader:
             references=self._references(self._table(tree, ("references",), required=False)),
             note_field=self._column(note, ("note", "field"), dotted=False),
             journal=self._journal(self._table(tree, ("journal",), required=False), system),
+            history=self._history(self._table(tree, ("history",), required=False), system),
             granule=timing["granule_s"],
             overlap=timing["overlap_s"],
             settle=timing["settle_s"],
@@ -210,6 +212,16 @@ class _Reader:
             if not all(_COLUMN.match(name) and "." not in name for name in names):
                 self._problem(("journal", kind.value), "each name must be that of a table")
         return {kind: names for kind, names in found.items() if kind in known}
+
+    def _history(self, tree: Mapping[str, Any], system: str) -> frozenset[Kind]:
+        self._known(tree, ("history",), frozenset({"kinds"}))
+        may = [kind.value for kind in (HISTORY_KINDS[System(system)] if system else Kind)]
+        names = self._texts(tree, ("history", "kinds")) if tree else ()
+        for name in names:
+            if name not in may:
+                known = ", ".join(may) or "none of this system"
+                self._problem(("history", "kinds"), f"{name!r}: a history is read of {known} only")
+        return frozenset(Kind(name) for name in names if name in may)
 
     def _timing(self, tree: Mapping[str, Any]) -> dict[str, timedelta]:
         self._known(tree, ("timing",), frozenset(_TIMING))

@@ -32,6 +32,11 @@ JOURNAL_KINDS: Mapping[System, tuple[Kind, ...]] = MappingProxyType(
 """Kinds whose typed notes may be read. Not work order tasks: instances copy their notes to the work order, and each would
 come twice."""
 
+HISTORY_KINDS: Mapping[System, tuple[Kind, ...]] = MappingProxyType(
+    {System.ORDER_MANAGEMENT: (), System.FIELD_SERVICE: (Kind.WORK_ORDER, Kind.WORK_TASK)}
+)
+"""Kinds whose history may be read: those whose every state is noted."""
+
 ATTRIBUTES = frozenset({"id", "number", "state", "state_label"})
 """What every record has beside its logical fields."""
 
@@ -103,6 +108,8 @@ class Profile:
     search_lag: timedelta
     journal: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     """Kinds whose typed notes can be read, each with the names under which the journal keeps them: tables and child tables."""
+    history: frozenset[Kind] = frozenset()
+    """Kinds whose records have a readable history."""
     creates: str = "own_id"
     """How a create is recognised: by an id that we choose, or, where the server chooses ids, by its correlation."""
 

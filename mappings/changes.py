@@ -37,6 +37,8 @@ class What(StrEnum):
     PONR_CLEARED = "ponr_cleared"
     CLOSURE_REQUESTED = "closure_requested"
     CLOSURE_WITHDRAWN = "closure_withdrawn"
+    PASSED_THROUGH = "passed_through"
+    """It was something else in between, as its history tells, and is again what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Change:
     record: Record
     before: Record | None = None
     fields: tuple[FieldChange, ...] = ()
+    past: tuple[Record, ...] = ()
+    """What it was between `before` and `record`, oldest first, where a history was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,13 @@ def default_lifecycles() -> Mapping[Kind, Lifecycle]:
 
 
 def detect(
-    before: Record | None, after: Record, lifecycle: Lifecycle, closure_marker: tuple[str, str] | None = None
+    before: Record | None,
+    after: Record,
+    lifecycle: Lifecycle,
+    closure_marker: tuple[str, str] | None = None,
+    past: tuple[Record, ...] = (),
 ) -> tuple[Change, ...]:
-    """Everything that happened, () where the content is the same.
+    """Everything that happened, () where the content is the same and was so in between, as far as `past` tells.
 
     `closure_marker` is the field and the value by which OM asks for closure ("state" is a field here too); a request
     that stands at first sight counts, because it waits for an answer. Only subjects ask.
@@ -127,14 +135,15 @@ def detect(
         asked = closure_marker is not None and _asks(after, closure_marker)
         first = Change(What.FIRST_SEEN, after)
         return (first, Change(What.CLOSURE_REQUESTED, after)) if asked else (first,)
-    return tuple(
-        Change(what, after, before, fields)
+    found = tuple(
+        Change(what, after, before, fields, past)
         for what, fields in (
             *_of_state(before, after, lifecycle),
             *_of_fields(before, after, closure_marker),
             *_of_closure(before, after, lifecycle, closure_marker),
         )
     )
+    return found or ((Change(What.PASSED_THROUGH, after, before, (), past),) if past else ())
 
 
 _Found = Iterator[tuple[What, tuple[FieldChange, ...]]]

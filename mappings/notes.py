@@ -125,9 +125,23 @@ def status(work_order: Named, old: str, fields: Iterable[FieldChange] = (), why:
     return "\n".join([f"Work order {work_order}: {moved}{why}", *map(_changed, fields)])
 
 
-def task_changed(work_order: str, task: Named, fields: Iterable[FieldChange]) -> str:
+def task_changed(work_order: str, task: Named, fields: Iterable[FieldChange], when: str = "") -> str:
     """What changed on a task of a work order."""
-    return "\n".join([f"Work order {work_order}, task {task}:", *map(_changed, fields)])
+    return "\n".join([f"Work order {work_order}, task {task}{when}:", *map(_changed, fields)])
+
+
+def then(at: datetime) -> str:
+    """What a note adds that is written later than what it tells. `at` is by the clock of that server."""
+    return f", {at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def many_steps(record: str, steps: Sequence[tuple[datetime, Sequence[FieldChange]]]) -> str:
+    """What happened to a record between two looks, when that is too much for a note of each step."""
+    head = f"{record} changed {len(steps)} times:"
+    told = ("; ".join(_changed(one).removeprefix("- ") for one in fields) for _, fields in steps)
+    return "\n".join(
+        [head, *(f"- {at:%Y-%m-%d %H:%M:%S} UTC: {text}" for (at, _), text in zip(steps, told, strict=True))]
+    )
 
 
 def amended(work_order: Named, fields: Iterable[FieldChange], again: Sequence[str] = ()) -> str:

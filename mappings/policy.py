@@ -73,6 +73,8 @@ class Policy:
     """Fields of a work order task whose changes are noted; "state" is one of them."""
     note_labels: Mapping[str, str] = field(default_factory=dict)
     """What people call a field in a status note."""
+    history_limit: int = 0
+    """How many notes the versions between two looks at one record may make; one note tells more. 0: they are not read."""
     details_fields: Mapping[Kind, str] = field(default_factory=dict)
     """The field of a domain order or order task that shows its work orders."""
     details_limit: int = 1000

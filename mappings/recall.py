@@ -25,6 +25,8 @@ from mappings.notes import markers
 
 SEEN = "seen"
 """Head of the key of a status note that is due only where older notes on the subject say something else."""
+PASSED = "passed"
+"""Tail of the mark of a status note about a version that was history when it was noted."""
 MARKED = 16
 """How many parts a mark names; a longer note is recognised by its key alone."""
 
@@ -121,10 +123,12 @@ def _parts(key: str) -> list[str]:
 
 
 def _status_stands(effect: Effect, own: str, keys: Sequence[str]) -> bool:
-    _, work_order, _, content = own.split(":")
+    _, work_order, version, content, *passed = own.split(":")
     noted = [key.split(":") for key in keys if key.startswith(f"status:{work_order}:")]
     if noted:
-        return max(noted, key=lambda parts: int(parts[2]))[3] == content
+        newest = max(noted, key=lambda parts: int(parts[2]))
+        # what is history is told with whatever came after it
+        return int(newest[2]) >= int(version) if passed else newest[3] == content
     if not effect.key.startswith(f"{SEEN}:"):
         return False
     head = digest(work_order)

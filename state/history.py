@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, select
 from mappings.model import EffectStatus, Facts, Kind, Record
 from mappings.references import Unresolved
 from mappings.requests import Request
+from mappings.retention import is_reduced
 from state import (
     backfills,
     catch_up,
@@ -113,6 +114,17 @@ class History:
     def order_of(self, id: str) -> tuple[str, str] | None:
         """Id and number of the customer order to which a record of any kind belongs."""
         return orders.order_of(self._connection, id)
+
+    def linked_sightings(self, records: Iterable[Record]) -> dict[tuple[Kind, str], Record]:
+        """How those of `records` that are linked work orders, or tasks of one, were last seen; without those whose bodies
+        were given up."""
+        owners = [(one, one.id if one.kind is Kind.WORK_ORDER else one.get("work_order")) for one in records]
+        linked = links.among(self._connection, [owner for _, owner in owners])
+        wanted = [one for one, owner in owners if owner in linked]
+        for kind in {one.kind for one in wanted}:
+            self._snapshots.preload(kind, [one.id for one in wanted if one.kind is kind])
+        seen = [self._snapshots.get(one.kind, one.id) for one in wanted]
+        return {(one.kind, one.id): one for one in seen if one is not None and not is_reduced(one)}
 
     def subjects_of(self, kind: Kind, id: str) -> tuple[tuple[Kind, str], ...]:
         """The domain orders and order tasks that a record concerns, sorted."""

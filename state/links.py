@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, select, upda
 from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from state import schema
 from state.inserts import insert_or_ignore, insert_or_replace
-from state.snapshots import COLUMNS, to_record
+from state.snapshots import COLUMNS, chunks, to_record
 
 _L = schema.links
 _P = schema.plans
@@ -55,6 +55,9 @@ _OF_SUBJECT = (
     .where(_L.c.domain_order == bindparam("subject"))
     .order_by(_L.c.made_at, _L.c.work_order)
 )
+_AMONG = (
+    select(_L.c.work_order).where(_L.c.work_order.in_(bindparam("work_orders", expanding=True))).distinct()
+)
 _SUBJECTS = (
     select(_S.c.kind, _S.c.id)
     .select_from(_L.join(_S, _S.c.id == _L.c.domain_order))
@@ -91,6 +94,14 @@ _PLAN = (
     .select_from(_P.outerjoin(_D, and_(_D.c.domain_order == _P.c.domain_order, _D.c.rule != "")))
     .where(_P.c.domain_order == bindparam("subject"))
 )
+
+
+def among(connection: Connection, work_orders: Iterable[str]) -> frozenset[str]:
+    """Which of these work orders are linked."""
+    found: set[str] = set()
+    for part in chunks(dict.fromkeys(work_orders)):
+        found.update(connection.scalars(_AMONG, {"work_orders": part}))
+    return frozenset(found)
 
 
 def elsewhere(connection: Connection, subject: str) -> list[tuple[str, Kind, str]]:

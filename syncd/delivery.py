@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from connectors.errors import RemoteError
 from connectors.exchanges import recorded
 from mappings import decisions
 from mappings.budget import Purpose
@@ -40,6 +42,7 @@ from syncd.attempts import DONE_EVENTS, detail_of, entry_of, ids_of, is_news, ke
 from syncd.budgets import Budgets
 from syncd.dispatch import LANE, Dispatch
 from syncd.gate import request_settled
+from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.performed import RETRY_BASE_S, Performed
@@ -97,10 +100,12 @@ class Delivery:
         strangers: Callable[[], Collection[System]] = frozenset,
         pulse: Pulse | None = None,
         budgets: Budgets | None = None,
+        look_between: Look = look_nowhere,
     ) -> None:
         """`strangers` are systems that nothing may be sent to, because nobody has recognised them yet. `pulse` hears what
         the workers do."""
         self._store = store
+        self._look_between = look_between
         self._dispatch = dispatch
         self._observer = observer
         self._policy = policy
@@ -183,7 +188,15 @@ class Delivery:
         name = request_name(claim.effect.key, claim.attempt)
         with logs.bound(**ids_of(claim)), self._pulse.busy(LANE), recorded(name) as exchanges:
             performed = self._dispatch.perform(claim, may_send)
+            self._look_back(performed)
         return replace(performed, exchanges=tuple(exchanges.sent))
+
+    def _look_back(self, performed: Performed) -> None:
+        """Our write may follow changes of people that nobody has seen yet."""
+        outcome = performed.outcome
+        if isinstance(outcome, Done) and outcome.record is not None:
+            with suppress(RemoteError):
+                self._look_between((outcome.record,))
 
     def _with_memory(self, claim: Claim) -> Claim:
         """What another life may have served is compared with the notes that stand and that this state does not know."""

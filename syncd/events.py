@@ -56,6 +56,13 @@ _BUSINESS = (
         "number rows",
     ),
     event("note.written", "info", "A work note was written.", "number target because"),
+    event(
+        "history.unreadable",
+        "warning",
+        "What work orders were between two polls cannot be read, so one note tells all of it. Told once, until it can be"
+        " read again.",
+        "kind number reason next",
+    ),
     event("details.written", "info", "A field shows a domain order's work orders.", "number target because"),
     event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
     event(

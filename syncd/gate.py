@@ -22,6 +22,7 @@ from mappings.effects import Effect, EffectKind
 from mappings.model import Facts, Kind, Record, System
 from mappings.requests import Request, RequestStatus, answered, is_final, judged
 from state.store import Done, Outcome, Overtaken, QuarantinedRecord, Store, Transaction, Watermark
+from syncd import histories
 from syncd.intake import FEEDS
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -75,7 +76,9 @@ class Gate:
         now: Callable[[], datetime],
         log: Log,
         feeds: Sequence[Kind] = FEEDS[System.ORDER_MANAGEMENT],
+        look_between: histories.Look = histories.look_nowhere,
     ) -> None:
+        self._look_between = look_between
         self._feeds = feeds
         self._om = om
         self._fsm = fsm
@@ -161,6 +164,7 @@ class Gate:
             for one in whom.subjects
         }
         work_orders = self._fsm.read_many(Kind.WORK_ORDER, whom.work_orders)
+        self._look_between(work_orders)
         return Look(subject, above, {record.id: record for record in work_orders}, found)
 
     def _observe(self, tx: Transaction, look: Look, sightings: Sightings) -> None:
@@ -249,6 +253,7 @@ class Gate:
         with self._store.deciding() as tx:
             whom = _whom_to_look_at(tx, request)
         work_orders = self._fsm.read_many(Kind.WORK_ORDER, whom.work_orders)
+        self._look_between(work_orders)
         closed = self._policy().closed_work
         opened = tuple(record for record in work_orders if not is_closed(record, closed))
         sightings = Sightings()

@@ -19,6 +19,7 @@ from mappings.decisions import LinkSettings, claims
 from mappings.links import merged_into
 from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Kind, Record, System
 from state.store import Store, Transaction
+from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import Leave, RolledBack, Safety, Tally
@@ -82,8 +83,10 @@ class Intake:
         safety: Safety | None = None,
         traits: Mapping[Kind, tuple[str, ...]] = MappingProxyType({}),
         monotonic: Callable[[], float] = time.monotonic,
+        look_between: Look = look_nowhere,
     ) -> None:
         self._systems = systems
+        self.look_between = look_between
         self._safety = safety
         self._store = store
         self._observer = observer
@@ -136,6 +139,7 @@ class Intake:
         page = remote.changes_since(current.kind, current.position, self._page_size[current.kind.system])
         upper = current.upper or page.asked_at
         above = self.missing_above(page.records)
+        self.look_between(page.records)
         over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
         left: Cursor | None = None
@@ -214,6 +218,7 @@ class Intake:
         """
         record = self._systems[kind.system].read(kind, id)
         above = self.missing_above((record,))
+        self.look_between((record,))
         sightings = Sightings()
         with self._store.deciding() as tx:
             _preload(tx, (*above, record))

@@ -7,12 +7,12 @@ by `intake` and `delivery`; never talks to a remote system and never opens a tra
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mappings import breach, changes, decisions, ponr, repointing
 from mappings.changes import What
-from mappings.effects import Decision, Effect
+from mappings.effects import Decision
 from mappings.links import merged_into, taken_away
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Link, Origin, Record
 from mappings.retention import as_far_as_known
@@ -20,27 +20,10 @@ from mappings.scheduling import schedule
 from state.store import LedgerEntry, Transaction
 from syncd.closure_requests import keep_request
 from syncd.guard import park_if_violated
-from syncd.logs import Log
+from syncd.histories import Between, nothing_between
+from syncd.sightings import Sightings, keep, reasoned, seen, tell_link
 
-
-@dataclass(slots=True)
-class Sightings:
-    """What a transaction's sightings came to. Events are told after the commit: a rolled back one never happened."""
-
-    changed: int = 0
-    born: list[str] = field(default_factory=list)
-    """Keys of the effects that were intended for the first time."""
-    intended: list[Effect] = field(default_factory=list)
-    """Those effects themselves."""
-    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-
-    def add(self, event: str, **fields: object) -> None:
-        self.events.append((event, fields))
-
-    def tell(self, log: Log) -> None:
-        for event, fields in self.events:
-            log.bind(**fields).event(event)
-        self.events.clear()
+__all__ = ["Observer", "Sightings"]
 
 
 class Observer:
@@ -49,8 +32,15 @@ class Observer:
     Work orders older than `baseline` are linked without a note: that is history.
     """
 
-    def __init__(self, policy: Callable[[], decisions.Policy], baseline: datetime) -> None:
+    def __init__(
+        self,
+        policy: Callable[[], decisions.Policy],
+        baseline: datetime,
+        between: Between = nothing_between,
+    ) -> None:
+        """`between` tells what a record was between two sightings, where a lane has read that."""
         self._policy = policy
+        self._between = between
         self._baseline = baseline
         self.newest: dict[Kind, Record] = {}
         """Of each kind the record with the newest stamp, whatever way it came: a feed that is past it must have shown it."""
@@ -129,7 +119,7 @@ class Observer:
         try:
             return rule(facts)
         except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop a lane: the record is kept
-            _keep(tx, facts.subject, error, sightings)
+            keep(tx, facts.subject, error, sightings)
             return None
 
     def apply(
@@ -150,7 +140,7 @@ class Observer:
             sightings.add("invariant.violated", **fields)
         sightings.born.extend(born)
         sightings.intended.extend(effect for effect in decision.effects if effect.key in born)
-        reasons = [_reason(r.rule, r.fired, r.text) for r in decision.because]
+        reasons = [reasoned(r.rule, r.fired, r.text) for r in decision.because]
         if decision.plan is not None:
             sightings.add(
                 "plan.pinned",
@@ -181,11 +171,12 @@ class Observer:
 
     def _decide(self, tx: Transaction, before: Record | None, record: Record, sightings: Sightings) -> None:
         policy = self._policy()
-        found = changes.detect(before, record, policy.lifecycles[record.kind], policy.closure_marker)
+        past = self._between(before, record) if before is not None else ()
+        found = changes.detect(before, record, policy.lifecycles[record.kind], policy.closure_marker, past)
         if not found:
             return
         sightings.changed += 1
-        tx.remember(_seen(before, record, found))
+        tx.remember(seen(before, record, found))
         self._decide_on(found, tx, record, sightings)
 
     def _decide_on(
@@ -200,7 +191,7 @@ class Observer:
                 decision = decisions.decide(found, facts, self._policy())
                 dates = self.schedule(found, tx, facts)
             except Exception as error:  # noqa: BLE001 - a defect in a rule must not stop the feed: the record is kept
-                _keep(tx, record, error, sightings)
+                keep(tx, record, error, sightings)
                 continue
             self.apply(tx, decision, sightings, facts=facts)
             self.apply(tx, dates, sightings)
@@ -293,7 +284,7 @@ class Observer:
         link = replace(link, noted=work_order.created_at < self._baseline and not moved)
         if not tx.link(link):
             return
-        _tell_link("work_order.linked", tx, work_order, subject, sightings, origin=link.origin.value)
+        tell_link("work_order.linked", tx, work_order, subject, sightings, origin=link.origin.value)
         facts = tx.facts_for(subject.kind, subject.id)
         if facts is None:
             return
@@ -315,7 +306,7 @@ class Observer:
         facts = tx.facts_for(subject.kind, subject.id) if subject is not None else None
         if subject is None or facts is None or not tx.unlink(subject.id, work_order.id):
             return
-        _tell_link("work_order.unlinked", tx, work_order, subject, sightings)
+        tell_link("work_order.unlinked", tx, work_order, subject, sightings)
         self.apply(tx, repointing.pointed_away(work_order, facts, self._policy()), sightings)
         self._show(tx, subject.kind, subject.id, sightings)
 
@@ -329,7 +320,7 @@ class Observer:
             if tx.link(Link(subject, target.id, Origin.ADOPTED, noted=True)):
                 facts = tx.facts_for(kind, subject)
                 if facts is not None:
-                    _tell_link(
+                    tell_link(
                         "work_order.linked", tx, target, facts.subject, sightings, origin=Origin.ADOPTED.value
                     )
                     self.apply(tx, repointing.merged(work_order, target, facts, policy), sightings)
@@ -340,23 +331,6 @@ class Observer:
         facts = tx.facts_for(kind, subject)
         if facts is not None:
             self.apply(tx, decisions.details((), facts, self._policy()), sightings)
-
-
-def _tell_link(
-    event: str, tx: Transaction, work_order: Record, subject: Record, sightings: Sightings, **data: str
-) -> None:
-    sightings.add(event, domain_order=subject.id, work_order=work_order.id, number=work_order.number, **data)
-    entry = LedgerEntry(
-        event, subject.id, work_order=work_order.id, data={**data, "number": work_order.number}
-    )
-    tx.remember(entry)
-
-
-def _keep(tx: Transaction, record: Record, error: Exception, sightings: Sightings) -> None:
-    """A record that a rule fails on."""
-    reason = f"deciding on it failed: {type(error).__name__}"
-    tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
-    sightings.add("record.quarantined", kind=record.kind, id=record.id, number=record.number, reason=reason)
 
 
 def _look_at_whole(tx: Transaction, subject: Record) -> None:
@@ -372,28 +346,3 @@ def _subject(tx: Transaction, claim: decisions.LinkClaim) -> Record | None:
         if found is not None:
             return found
     return None
-
-
-def _seen(before: Record | None, record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:
-    return LedgerEntry(
-        event="seen",
-        subject=record.id,
-        work_order=record.id if record.kind is Kind.WORK_ORDER else "",
-        data={
-            "kind": record.kind.value,
-            "number": record.number,
-            "version": record.version,
-            "state": record.state,
-            "label": record.state_label,
-            "was": before.state_label if before else "",
-            "changes": [change.what.value for change in found],
-            "fields": sorted({f.name for change in found for f in change.fields} - {"state"}),
-        },
-    )
-
-
-def _reason(rule: str, fired: bool, text: str) -> str:
-    """One line: a rule that fired begins with "+ ", one that did not with "- ", as `syncd decide` shows them."""
-    if not rule:
-        return text
-    return f"{'+' if fired else '-'} {text}"

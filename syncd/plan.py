@@ -132,6 +132,7 @@ class Rehearsal:
             )
             upper = current.upper = current.upper or page.asked_at
             read.pages.append((page, self._intake.missing_above(page.records)))
+            self._intake.look_between(page.records)
             if page.next is None or page.next.after.stamp > upper:
                 break
             current.position = page.next

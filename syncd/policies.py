@@ -36,6 +36,7 @@ def policy_of(config: Config) -> Policy:
         status_note_fields=config.notes.work_order_fields,
         task_note_fields=config.notes.task_fields,
         note_labels=config.notes.labels,
+        history_limit=config.notes.history_limit if config.notes.history else 0,
         details_fields=_traits_of(config),
         details_limit=config.settings.details.limit,
         not_mirrored=frozenset(_own_users(config)).union(config.notes.ignore_authors),

@@ -156,6 +156,7 @@ class Sweep:
         gone = really_gone(remote, kind, lost, run.witness.get(kind))
         run.gone |= {(kind, id) for id in gone}
         above = self._intake.missing_above(records)
+        self._intake.look_between(records)
         behind: list[Record] = []
 
         def act(tx: Transaction, sightings: Sightings) -> None:

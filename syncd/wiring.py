@@ -29,6 +29,7 @@ from syncd.dispatch import Dispatch
 from syncd.figures import Figures, Live, PageSizes, figures_of
 from syncd.gate import Gate
 from syncd.health import Health
+from syncd.histories import Histories
 from syncd.identity import Identities, check_id
 from syncd.intake import FEEDS, Intake
 from syncd.journals import Journals, feed_of
@@ -220,7 +221,8 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
     at_start = figures()
     pulse = pulse or Pulse(lambda: figures().step_limit_s, monotonic)
     health = Health(log, monotonic, longest_pause_s=lambda: figures().longest_pause_s)
-    observer = Observer(policy, baseline)
+    histories = Histories(fsm, store, policy, log, monotonic)
+    observer = Observer(policy, baseline, histories.between)
     safety = Safety(store, policy, log, limits=lambda: Limits(figures().safety_share, figures().safety_floor))
     intake = Intake(
         systems,
@@ -232,6 +234,7 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
         safety=safety,
         monotonic=monotonic,
         traits=at_start.traits,
+        look_between=histories.look,
     )
     journals = Journals(
         systems, store, observer, policy, log, page_size=PageSizes(figures), baseline=baseline
@@ -264,9 +267,20 @@ def assemble(  # noqa: PLR0917 - what every lane stands on, in the order in whic
             strangers=identities.strangers,
             pulse=pulse,
             budgets=budgets,
+            look_between=histories.look,
         ),
         journals=journals,
-        gate=Gate(om, fsm, store, observer, policy=policy, now=now, log=log, feeds=om_feeds),
+        gate=Gate(
+            om,
+            fsm,
+            store,
+            observer,
+            policy=policy,
+            now=now,
+            log=log,
+            feeds=om_feeds,
+            look_between=histories.look,
+        ),
         turns=Turns(
             store,
             owner,

@@ -6,10 +6,11 @@ what an unclear answer means is decided there, by reading the id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from connectors.errors import Misconfigured
 from connectors.servicenow import wire
+from connectors.servicenow.audit import Audit
 from connectors.servicenow.system import ServiceNowSystem
 from mappings.model import Kind, Record
 
@@ -30,6 +31,16 @@ class ServiceNowFieldService(ServiceNowSystem):
         chosen = {wire.ID: id} if self._profile.creates == "own_id" else {}
         answer = self._api.insert(spec.table, {**chosen, **columns}, columns=wire.columns_of(spec))
         return self._record_written(answer.row, spec)
+
+    def history(
+        self, kind: Kind, between: Sequence[tuple[Record, Record]], fields: Sequence[str]
+    ) -> Mapping[str, tuple[Record, ...]]:
+        """See `FieldService.history`; none where the profile does not say that the instance keeps one."""
+        spec, book = self._spec(kind)
+        if kind not in self._profile.history:
+            return {}
+        asked = ((before, after) for before, after in between if wire.is_id(after.id))
+        return Audit(self._api, self._retries, spec, book).versions(tuple(asked), fields)
 
     def cancel_work_order(self, id: str, reason: str) -> Record:
         """See `FieldService.cancel_work_order`. State and reason travel in one request: one is refused without the other."""

@@ -17,7 +17,7 @@ from connectors.retrying import Retries
 from connectors.servicenow.filters import Filter
 from connectors.servicenow.search import every_row
 from connectors.servicenow.table_api import Row, TableApi
-from connectors.servicenow.wire import StateBook
+from connectors.servicenow.wire import StateBook, text_of
 from mappings.model import Kind
 
 _MAX_DEPTH = 12
@@ -60,6 +60,20 @@ def read_schema(api: TableApi, retries: Retries, profile: Profile) -> Schema:
 def fold(label: str) -> str:
     """A label without what differs between instances: case, punctuation, one l or two (Canceled, Cancelled)."""
     return _NOT_LETTERS.sub("", label.casefold()).replace("ll", "l")
+
+
+def referenced_tables(
+    api: TableApi, retries: Retries, table: str, columns: Iterable[str]
+) -> Mapping[str, str]:
+    """Of these columns of a table, or of one above it, the table that each refers to."""
+    chain = _chains(api, retries, [table])[table]
+    elements = tuple(sorted(columns))
+    if not chain or not elements:
+        return {}
+    where = Filter({"name": chain, "element": elements})
+    rows = every_row(api, retries, "sys_dictionary", where, ("name", "element", "reference"))
+    named = {str(row["element"]): text_of(row, "reference", "reference") for row in rows}
+    return {column: target for column, target in named.items() if target}
 
 
 def _wanted_columns(profile: Profile) -> dict[str, set[str]]:

@@ -56,6 +56,7 @@ def look_up(tree: Tree, base: Path) -> Named:
     named.findings += _state_findings(tree, named.profiles)
     named.findings += _closure_findings(tree, named.profiles)
     named.findings += _mirror_findings(tree, named.profiles)
+    named.findings += _history_findings(tree, named.profiles)
     named.findings += _noted_findings(tree, named.profiles)
     return named
 
@@ -296,6 +297,13 @@ def _mirror_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator
         if profile is not None and not profile.journal:
             message = f"profile {profile.name} has no [journal], so the notes of {name} cannot be read"
             yield ("notes", "mirror_from", index), message
+
+
+def _history_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
+    profile = profiles.get(System.FIELD_SERVICE)
+    if _section(tree, "notes").get("history") is True and profile is not None and not profile.history:
+        message = f"profile {profile.name} has no [history], so what lies between two polls cannot be read"
+        yield ("notes", "history"), message
 
 
 _NOTED = (

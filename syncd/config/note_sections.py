@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from mappings.model import System
 from syncd.config.systems import Name, Section, Whole
@@ -45,6 +45,17 @@ class NotesSection(Section):
         default_factory=dict,
         description="what people call these fields",
         examples=[{"assigned_to_name": "technician"}],
+    )
+    history: StrictBool = Field(
+        default=False,
+        description="every state in between is noted where a work order changed several times between two polls; needs"
+        " the history of field service (on ServiceNow the right to read sys_audit). false: one note for all of them",
+    )
+    history_limit: Whole = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="more changes than this of one work order, or of one of its tasks, between two polls make one note",
     )
     limit: Whole = Field(
         default=4000, ge=500, le=60_000, description="characters of one note, marker included"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from syncd.sandbox import rules, values
+from syncd.sandbox.audit import write_audit
 from syncd.sandbox.choices import Choice, StateCodes
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.dialect import Dialect
@@ -190,6 +191,7 @@ class Instance:
         self.store.replace(row, new)
         change.values = new
         self._write_notes(change)
+        write_audit(change)
         self.rules.run(AFTER, change)
         return True
 

@@ -161,6 +161,12 @@ def _bookkeeping(d: Dictionary) -> None:
         display="file_name",
     )
     d.define(
+        "sys_audit",
+        "tablename(80) documentkey(32) fieldname(80) oldvalue(4000) newvalue(4000) record_checkpoint:int user(40) reason(255)",
+        label="Audit",
+        display="fieldname",
+    )
+    d.define(
         "sys_audit_delete",
         "tablename(80) documentkey(32) display_value(255) payload(65000) sys_domain_path",
         label="Deleted Record",

@@ -341,6 +341,18 @@ class Port:
         """The server's own: the same for the same run."""
         return hashlib.sha256(f"work order {len(self.server.past)}".encode()).hexdigest()[:32]
 
+    def history(
+        self, kind: Kind, between: Sequence[tuple[Record, Record]], fields: Sequence[str]
+    ) -> Mapping[str, tuple[Record, ...]]:
+        def act() -> dict[str, tuple[Record, ...]]:
+            return {
+                after.id: tuple(self.server.versions(before, after))
+                for before, after in between
+                if (kind, after.id) not in self.server.hidden
+            }
+
+        return self._read("history", act)
+
     def cancel_work_order(self, id: str, reason: str) -> Record:
         key = (Kind.WORK_ORDER, id)
         tasks = [(Kind.WORK_TASK, task.id) for task in field_service.tasks_of(self.server, id)]

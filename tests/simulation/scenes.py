@@ -156,6 +156,18 @@ def typed(world: World) -> None:
     world.fsm.note((Kind.WORK_ORDER, world.work_orders()[0].id), "the key is at the desk", PERSON)
 
 
+def retracing(world: World) -> None:
+    """The config notes every state, with what the history of field service tells."""
+    world.policy = replace(world.policy, history_limit=20)
+
+
+def hurried(world: World) -> None:
+    """Three states of each work order between two polls."""
+    for one in world.work_orders():
+        for state_ in ("assigned", "work_in_progress", "closed_complete"):
+            fs.set_all(world.fsm, one.id, state_, PERSON)
+
+
 def deleted(world: World) -> None:
     """A dispatcher deletes one of the work orders."""
     gone = world.work_orders()[0].id
@@ -167,6 +179,7 @@ SCENES = (
     Scene("two slots", (), (router,)),
     Scene("create by correlation", (), (fiber,), cycles=2, creates="correlation"),
     Scene("status notes", (router,), (state("assigned"), state("closed_complete"))),
+    Scene("every state", (retracing, router), (hurried,), cycles=2),
     Scene("amendment", (router,), (line(location_name="South", priority="1"),)),
     Scene("refused amendment", (fiber,), (line(ponr="true", priority="1"),)),
     Scene("on hold", (router,), (subject("on_hold"),)),

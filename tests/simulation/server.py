@@ -115,6 +115,17 @@ class Server:
             found = past.record
         return found
 
+    def versions(self, before: Record, after: Record) -> list[Record]:
+        """What a row was behind one of its versions and up to another, where that changed anything: its audit."""
+        found, last = [], before
+        for past in self.past.get((after.kind, after.id), ()):
+            row = past.record
+            if row is not None and before.version < row.version <= after.version:
+                if (row.state, row.fields) != (last.state, last.fields):
+                    found.append(row)
+                last = row
+        return found
+
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def free_at(self, keys: Sequence[Key]) -> float:

@@ -36,8 +36,8 @@ RECOVERY = 5
 """Cycles after a restart, with the settle time before each."""
 HISTORY = (START - timedelta(days=1), START + timedelta(seconds=100))
 PERSON = "person"
-_STAMP = re.compile(r":\d{8}T\d{6}(?=\])|(?<=, )\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?=:)")
-"""Of a request, in the marker of its answer: when a person asked, which a death before it moves."""
+_STAMP = re.compile(r":\d{8}T\d{6}(?=\])|(?<=, )\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?=[:\n])")
+"""When a person did something, which a death before it moves: in the marker of an answer, and in notes that say when."""
 _VERSION = re.compile(r"(?<=amended:update:\w{32}:\w{32}):\d+")
 """Of the domain order when a drift was found, in the marker of its note: our own notes raise it."""
 Act = Callable[["World"], None]

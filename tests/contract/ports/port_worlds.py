@@ -73,6 +73,10 @@ class RespxWorld:
     def drop_notes(self) -> None:
         self._server.ignored_columns = {"work_notes"}
 
+    def refuse_history(self) -> None:
+        refusal = self._server.error(403, "Insufficient rights to query records")
+        self._server.fail_once(refusal, path="sys_audit")
+
     def lose_answers(self, method: str) -> None:
         def commit_and_reset(request: httpx.Request) -> httpx.Response | None:
             if request.method != method:
@@ -174,6 +178,9 @@ class SandboxWorld:
 
     def drop_notes(self) -> None:
         self._fault("drop_fields", fields=["work_notes"])
+
+    def refuse_history(self) -> None:
+        self._fault("status", status=403, table="sys_audit", message="Insufficient rights to query records")
 
     def lose_answers(self, method: str) -> None:
         self._fault("reset_after_commit", method=method, count=1)

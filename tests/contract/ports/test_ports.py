@@ -505,3 +505,45 @@ class TestFieldService(RemoteSystemContract):
         records, pages = feed(world, Kind.WORK_TASK, 50)
         assert all(record.kind is Kind.WORK_TASK for record in records)
         assert not [one for page in pages for one in page.unreadable]
+
+    # -- history
+
+    @staticmethod
+    def told(world, id):
+        """A record as it was, and as it is after two more changes."""
+        before = world.remote.read(Kind.WORK_ORDER, id)
+        for priority in ("1", "2"):
+            world.tick(1)
+            world.remote.update(Kind.WORK_ORDER, id, {"priority": priority})
+        world.remote.cancel_work_order(id, "enough")
+        return before, world.remote.read(Kind.WORK_ORDER, id)
+
+    def test_a_history_tells_each_version_between_two_sightings(self, world):
+        first, other = world.make(2)
+        between = [self.told(world, first), self.told(world, other)]
+        found = world.remote.history(Kind.WORK_ORDER, between, ("state", "priority"))
+        assert set(found) == {first, other}
+        was, now = between[0]
+        versions = found[first]
+        assert [one.get("priority") for one in versions][:2] == ["1", "2"]
+        assert versions[0].state == was.state
+        assert (versions[-1].state, versions[-1].state_label) == ("canceled", now.state_label)
+        assert [one.version for one in versions][:2] == [was.version + 1, was.version + 2]
+        assert was.updated_at < versions[0].updated_at < versions[1].updated_at <= now.updated_at
+
+    def test_a_history_tells_nothing_of_fields_that_nobody_asks_for(self, world):
+        (id,) = world.make(1)
+        before, now = self.told(world, id)
+        assert world.remote.history(Kind.WORK_ORDER, [(before, now)], ("short_description",)) == {}
+
+    def test_what_is_older_than_the_first_sighting_is_not_told(self, world):
+        (id,) = world.make(1)
+        _, now = self.told(world, id)
+        assert world.remote.history(Kind.WORK_ORDER, [(now, now)], ("priority",)) == {}
+
+    def test_a_history_that_our_user_may_not_read_says_so(self, world):
+        (id,) = world.make(1)
+        between = [self.told(world, id)]
+        world.refuse_history()
+        with pytest.raises(Misconfigured):
+            world.remote.history(Kind.WORK_ORDER, between, ("priority",))

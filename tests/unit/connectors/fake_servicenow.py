@@ -34,6 +34,9 @@ def profile(name: str) -> Profile:
     return found
 
 
+REFERS = {"assigned_to": "sys_user", "assignment_group": "sys_user_group"}
+
+
 class FakeServiceNow:
     """One instance. `faults` are asked first, oldest first; one that answers is used up."""
 
@@ -173,6 +176,18 @@ class FakeServiceNow:
         if bump and (changed or note):
             row["sys_mod_count"] = str(int(row["sys_mod_count"]) + 1)
             row["sys_updated_on"] = self.now.strftime("%Y-%m-%d %H:%M:%S")
+            for name, value in changed.items():
+                self.audited(row, name, value)
+
+    def audited(self, row: dict[str, str], name: str, value: str, checkpoint: str | None = None) -> None:
+        """An entry of the audit about one column of a record."""
+        self.add(
+            "sys_audit",
+            documentkey=row["sys_id"],
+            fieldname=name,
+            newvalue=value,
+            record_checkpoint=row["sys_mod_count"] if checkpoint is None else checkpoint,
+        )
 
     def note(self, id: str, text: str, *, element: str = "work_notes", author: str = "syncd") -> str:
         return self.add(
@@ -232,7 +247,8 @@ class FakeServiceNow:
     def _stock(self) -> None:
         base = self.profile
         self.tables = {
-            name: {} for name in ("sys_journal_field", "sys_choice", "sys_dictionary", "sys_db_object")
+            name: {}
+            for name in ("sys_journal_field", "sys_choice", "sys_dictionary", "sys_db_object", "sys_audit")
         }
         self._table("task", "", ["number", base.note_field])
         for spec in base.kinds.values():
@@ -246,7 +262,7 @@ class FakeServiceNow:
         self.tables.setdefault(name, {})
         self.add("sys_db_object", **{"name": name, "super_class.name": parent})
         for column in sorted(set(columns)):
-            self.add("sys_dictionary", name=name, element=column)
+            self.add("sys_dictionary", name=name, element=column, reference=REFERS.get(column, ""))
 
     def choice(self, table: str, value: str, label: str, *, sequence: str = "", language: str = "en") -> None:
         self.add(

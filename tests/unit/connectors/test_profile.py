@@ -114,6 +114,24 @@ def test_a_journal_that_cannot_be_is_named(line, said):
     assert said in problem
 
 
+def test_a_history_names_the_kinds_that_have_one():
+    profile, problems = parse_profile(SMALL + '[history]\nkinds = "work_order"\n', file="p", name="p")
+    assert problems == ()
+    assert profile is not None
+    assert profile.history == {Kind.WORK_ORDER}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('kinds = ["domain_order"]', "'domain_order': a history is read of work_order, work_task only"),
+        ('table = "sys_audit"', "unknown key 'table' in [history]"),
+    ],
+)
+def test_a_history_that_cannot_be_is_named(line, said):
+    assert any(said in problem for problem in problems_of(f"{SMALL}[history]\n{line}\n"))
+
+
 def test_a_profile_is_read_from_a_path(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SMALL)

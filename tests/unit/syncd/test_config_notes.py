@@ -22,6 +22,21 @@ def test_mirrored_sides_and_authors_reach_the_rules(folder):
     assert policy.not_mirrored == {"syncd", "other"}
 
 
+def test_a_history_that_the_profile_does_not_have_cannot_be_read(folder):
+    text = (resources.files("connectors") / "profiles" / "servicenow-fsm.toml").read_text("utf-8")
+    folder.write("mine.toml", re.sub(r"\[history\]\n.*\n", "", text))
+    folder.change('profile = "servicenow-fsm"', 'profile = "mine.toml"')
+    folder.add("\n[notes]\nhistory = true\n")
+    (problem,) = folder.problems()
+    assert "profile mine has no [history], so what lies between two polls cannot be read" in problem
+
+
+def test_a_history_is_read_only_where_the_config_says_so(folder):
+    assert policy_of(folder.load()).history_limit == 0
+    folder.add("\n[notes]\nhistory = true\nhistory_limit = 7\n")
+    assert policy_of(folder.load()).history_limit == 7
+
+
 def test_notes_of_a_profile_without_a_journal_cannot_be_mirrored(folder):
     text = (resources.files("connectors") / "profiles" / "servicenow-fsm.toml").read_text("utf-8")
     folder.write("mine.toml", re.sub(r"\[journal\]\n.*\n", "", text))

@@ -39,6 +39,7 @@ from syncd.delivery import Delivery, Drained
 from syncd.dispatch import Dispatch
 from syncd.gate import Gate
 from syncd.health import Health
+from syncd.histories import Histories
 from syncd.identity import Identities
 from syncd.intake import FEEDS, Intake, Pass
 from syncd.journals import JournalPass, Journals
@@ -113,6 +114,10 @@ class FakeSystem:
         self.records: dict[tuple[Kind, str], Record] = {}
         self.journal: dict[str, list[Note]] = {}
         self.typed: list[TypedNote] = []
+        self.audit: dict[str, list[Record]] = {}
+        """Every version of every record, by id."""
+        self.histories: list[tuple[str, ...]] = []
+        """The records of each request for a history."""
         self._entries = itertools.count(1)
         self.faults: dict[str, list[tuple[RemoteError, bool]]] = {}
         self.unreadable: set[str] = set()
@@ -151,6 +156,7 @@ class FakeSystem:
             fields={**(before.fields if before else {}), **fields},
         )
         self.records[kind, id] = record
+        self.audit.setdefault(id, []).append(record)
         return record
 
     def edit(self, kind: Kind, id: str, state: str = "", **fields: str) -> Record:
@@ -165,6 +171,7 @@ class FakeSystem:
             updated_at=self.server_time(),
             fields={**before.fields, **fields},
         )
+        self.audit.setdefault(id, []).append(self.records[kind, id])
         return self.records[kind, id]
 
     def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
@@ -356,6 +363,23 @@ class FakeSystem:
 
         return self._maybe_fail("create_work_order", act)
 
+    def history(
+        self, kind: Kind, between: Sequence[tuple[Record, Record]], fields: Sequence[str]
+    ) -> dict[str, tuple[Record, ...]]:
+        def act() -> dict[str, tuple[Record, ...]]:
+            return {
+                after.id: tuple(
+                    one
+                    for one in self.audit.get(after.id, ())
+                    if before.version < one.version <= after.version
+                )
+                for before, after in between
+                if after.id in self.audit
+            }
+
+        self.histories.append(tuple(after.id for _, after in between))
+        return self._maybe_fail("history", act)
+
     def cancel_work_order(self, id: str, reason: str) -> Record:
         def act() -> Record:
             return self.edit(Kind.WORK_ORDER, id, "canceled")
@@ -442,7 +466,9 @@ class World:
             self.store.close()
         self.store = Store(self.url, self.time)
         log = logs.get()
-        observer = Observer(lambda: self.policy, NOON)
+        histories = Histories(self.fsm, self.store, lambda: self.policy, log, self.time.monotonic)
+        self.look_between = histories.look
+        observer = Observer(lambda: self.policy, NOON, histories.between)
         self.health = Health(log, self.time.monotonic)
         self.observer = observer
         self.dispatch = Dispatch(self.om, self.fsm, lambda: self.policy, self.health, log)
@@ -458,6 +484,7 @@ class World:
             links=lambda: self.policy.links,
             safety=self.safety,
             traits=self.traits,
+            look_between=self.look_between,
         )
         self.sweep = Sweep(
             self.systems,
@@ -486,7 +513,14 @@ class World:
         self.inline = Inline()
         self.delivery = self.delivery_with(self.store, self.inline)
         self.gate = Gate(
-            self.om, self.fsm, self.store, observer, policy=lambda: self.policy, now=self.time, log=log
+            self.om,
+            self.fsm,
+            self.store,
+            observer,
+            policy=lambda: self.policy,
+            now=self.time,
+            log=log,
+            look_between=self.look_between,
         )
 
     def restart(self) -> None:
@@ -531,6 +565,7 @@ class World:
             lease_s=60,
             settle_s={system: remote.settle.total_seconds() for system, remote in self.systems.items()},
             look_again_s=0.01,
+            look_between=self.look_between,
         )
 
     def take_in(self, *kinds: Kind) -> list[Pass]:
