@@ -121,6 +121,29 @@ class OAuth:
         return self._pass
 
 
+class Exchangeable:
+    """An `Auth` in whose place another may be put while requests are under way: a password that was changed."""
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+
+    @property
+    def told(self) -> str:
+        return self._auth.told
+
+    def exchange(self, auth: Auth) -> None:
+        """From the next request on; one that is refused for the old one is sent again."""
+        self._auth = auth
+
+    def current(self, post: PostForm) -> Pass:
+        return self._auth.current(post)
+
+    def renewed(self, rejected: Pass, post: PostForm) -> Pass | None:
+        auth = self._auth
+        now = auth.current(post)
+        return now if now.header != rejected.header else auth.renewed(rejected, post)
+
+
 def _token_of(reply: Reply) -> tuple[str, float]:
     """The token and its lifetime in seconds. Raises what the caller should do instead; never quotes the reply."""
     if reply.status in {429, 503}:

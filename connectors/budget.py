@@ -118,15 +118,24 @@ class Limiter:
 
     def saw(self, status: int, headers: Mapping[str, str], date: datetime | None) -> None:
         """A reply: one that turned us away, or was the last of its window, stops every thread for as long as it says."""
-        if self._keeper is not None:
+        keeper = self._keeper
+        if keeper is not None:
             limit = _count(headers, "x-ratelimit-limit")
             if limit:
-                self._keeper.limited(limit, max(0.0, (_reset_s(headers, date) or 0.0) - GRANULES_S))
+                keeper.limited(limit, max(0.0, (_reset_s(headers, date) or 0.0) - GRANULES_S))
         last = _count(headers, "x-ratelimit-remaining") == 0
         wait = asked_wait_s(headers, date) if status == 429 or last else None
         if wait is not None:
             with self._lock:
                 self._blocked_until = max(self._blocked_until, self._monotonic() + wait)
+
+    def keep(self, keeper: Keeper | None) -> None:
+        """Another budget from now on, or none; what is in hand of the old one goes back."""
+        with self._lock:
+            for hand in self._hands.values():
+                self._drop(hand)
+                hand.denied_until = 0.0
+            self._keeper = keeper
 
     def stop(self) -> None:
         """Nobody waits any more."""

@@ -111,14 +111,16 @@ class Transport:
         on_request: Callable[[RequestSeen], None] | None = None,
         read_only: bool = False,
         limiter: Limiter | None = None,
+        timeout_s: Callable[[], float] | None = None,
     ) -> None:
-        """`limiter` says when a request may leave; with none, at once. With `read_only` whatever is not a read by its method, or said to be none by its caller (a token is
+        """`limiter` says when a request may leave; with none, at once. `timeout_s` is asked before each, instead of the limit. With `read_only` whatever is not a read by its method, or said to be none by its caller (a token is
         asked for by POST), raises `Unsafe` before a byte of it leaves."""
         self.system = system
         self._read_only = read_only
         self._limiter = limiter or Limiter(system, monotonic=monotonic)
         self._base = _checked_origin(base_url, system)
         self._limits = limits
+        self._timeout_s = timeout_s or (lambda: limits.timeout_s)
         self._tls = _tls_context(ca_file, system) if self._base.scheme == "https" else None
         self._monotonic = monotonic
         self._on_request = on_request
@@ -156,6 +158,7 @@ class Transport:
             data=form,
             content=_body(json),
             headers={**_headers(headers, json), **named},
+            timeout=httpx.Timeout(self._timeout_s(), connect=self._limits.connect_s),
         )
         deadline.begin(self._limits.deadline_s)
         began = self._monotonic()
@@ -218,7 +221,6 @@ class Transport:
             trust_env=False,
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(self._limits.timeout_s, connect=self._limits.connect_s),
             headers={"User-Agent": "syncd", "Accept": "application/json", "Accept-Encoding": "gzip"},
         )
         with self._lock:

@@ -49,6 +49,8 @@ class ConnectionSettings:
     retries: Retries = field(default_factory=Retries)
     limiter: Limiter | None = None
     """Says when a request may leave."""
+    timeout_now: Callable[[], float] | None = None
+    """Asked before each request, in place of `timeout_s`."""
 
 
 def build_order_management(
@@ -133,5 +135,6 @@ def _table_api(
         on_request=on_request,
         read_only=read_only,
         limiter=settings.limiter,
+        timeout_s=settings.timeout_now,
     )
     return TableApi(transport, settings.auth)

@@ -36,10 +36,12 @@ def limiter_of(
     def exhausted(purpose: Purpose, seconds: float) -> None:
         log.event("budget.exhausted", system=system, purpose=purpose, retry_in_s=round(seconds, 1))
 
-    if terms is None:
-        return Limiter(system.value, exhausted=exhausted, waiting=beat)
-    keeper = _keeper(system, _Pace(system, terms, log), store)
-    return Limiter(system.value, keeper, exhausted=exhausted, waiting=beat)
+    return Limiter(system.value, keeper_of(system, terms, store, log), exhausted=exhausted, waiting=beat)
+
+
+def keeper_of(system: System, terms: Terms | None, store: Store, log: Log) -> Keeper | None:
+    """Who keeps the budget of a system; None where it has none."""
+    return None if terms is None else _keeper(system, _Pace(system, terms, log), store)
 
 
 class _Pace:
@@ -105,6 +107,10 @@ class Budgets:
     def out_of(self, purpose: Purpose) -> frozenset[System]:
         """The systems to which nothing of this purpose may be sent now, as far as is known."""
         return frozenset(s for s, limiter in self._limiters.items() if limiter.wait_s(purpose) > 0)
+
+    def keep(self, system: System, keeper: Keeper | None) -> None:
+        """Another budget of a system from now on, or none."""
+        self._limiters[system].keep(keeper)
 
     def stop(self) -> None:
         """Nobody waits for a permit any more."""

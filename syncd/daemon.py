@@ -330,7 +330,16 @@ def run(config: Config, signals: Signals | None = None) -> int:
 
     def act(app: App) -> int:
         assert app.live is not None, "build makes it"
-        reload = Reload(config, app.live, app.store, log=app.log, environ=os.environ, run=name)
+        assert app.connections is not None, "and these"
+        reload = Reload(
+            config,
+            app.live,
+            app.store,
+            log=app.log,
+            environ=os.environ,
+            run=name,
+            connections=app.connections.prepare,
+        )
         look = watch_over(app).look
         listener = opened(app, config.settings.listener)
         try:

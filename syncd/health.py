@@ -103,6 +103,13 @@ class Health:
             length = round(now - outage.since, 1)
             self._log.event("remote.recovered", system=system, outage_s=length, failures=outage.failures)
 
+    def hurry(self) -> None:
+        """A person has changed how the systems are reached: what waits for that is tried at once."""
+        with self._lock:
+            for outage in self._outages.values():
+                if isinstance(outage.error, Misconfigured):
+                    outage.until = self._monotonic()
+
     def pause_s(self, system: System, lane: str) -> float:
         """How long `lane` must wait before it tries `system` again; 0 when it may go on."""
         with self._lock:

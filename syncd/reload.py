@@ -7,10 +7,11 @@ are named. The swap happens while nobody decides, so that no decision is half of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from connectors.errors import Misconfigured
 from connectors.profile_model import Profile
 from mappings.model import System
 from mappings.toml_places import Problem, place_of, places
@@ -58,7 +59,11 @@ class Reload:
         log: Log,
         environ: Mapping[str, str],
         run: str,
+        connections: Callable[[Config, Config], Callable[[], None]] = lambda _before, _now: _nothing,
     ) -> None:
+        """`connections`, given the old config and the new, prepares what concerns how the systems are reached, and returns
+        what puts it in force."""
+        self._connections = connections
         self._config = config
         self._live = live
         self._store = store
@@ -77,12 +82,17 @@ class Reload:
         changed = difference(self._config.settings, found.settings)
         wanted = mixed(self._config, found)
         try:
+            connect = self._connections(self._config, wanted)
             self._store.use_config(
                 wanted.hash, lambda: self._live.replace(policy_of(wanted), figures_of(wanted))
             )
+        except Misconfigured as error:
+            self._reject([str(error)])
+            return False
         except StateError as error:
             self._reject([f"{error}; ask again: systemctl reload syncd"])
             return False
+        connect()
         before, self._config = self._config.hash, wanted
         logs.configure(level=wanted.log.level, format=wanted.log.format, run=self._run)
         self._log.event(
@@ -103,6 +113,10 @@ class Reload:
             reason=[printable(problem) for problem in problems[:SHOWN_PROBLEMS]],
             next="the configuration as it was stays in force; syncd check names every problem",
         )
+
+
+def _nothing() -> None:
+    """Nothing changes in how the systems are reached."""
 
 
 def difference(old: Settings, new: Settings) -> Difference:

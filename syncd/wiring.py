@@ -21,7 +21,7 @@ from syncd.budgets import Budgets, limiter_of, terms_of
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config
-from syncd.connecting import connect
+from syncd.connecting import Access, Connections, connect
 from syncd.creates import tactic_of
 from syncd.cycles import Cycles
 from syncd.delivery import Delivery, Wait, wait_for_workers
@@ -84,6 +84,8 @@ class App:
     """The numbers in force; a reload may change them."""
     live: Live | None = None
     """Where a reload puts what it read; None where nothing is reloaded."""
+    connections: Connections | None = None
+    """How the systems are reached, for a reload too."""
     relieved: Callable[[], bool] = field(default_factory=lambda: _never)
     """Whether a verb beside the daemon has outlived it, or another one has started: deadlines may be counted otherwise now,
     and it sends nothing more."""
@@ -173,7 +175,8 @@ def _assemble(
 ) -> App:
     pulse = Pulse(lambda: live.figures().step_limit_s)
     limiters = {s: limiter_of(s, terms_of(config.system(s)), store, log, pulse.beat) for s in System}
-    om, fsm = connect(config, pulse, limiters, read_only=read_only)
+    access = {system: Access(config.system(system)) for system in System}
+    om, fsm = connect(config, pulse, limiters, access, read_only=read_only)
     live = Live(policy_of(config), figures_of(config))
     executor = ThreadPoolExecutor(config.daemon.workers, thread_name_prefix="worker")
     app = assemble(
@@ -192,6 +195,7 @@ def _assemble(
         budgets=Budgets(limiters),
     )
     app.live = live
+    app.connections = Connections(access, app.budgets, app.health, store, log)
     return app
 
 

@@ -23,12 +23,24 @@ WHOLE = frozenset(
 )
 """Sections of which every key may change."""
 
+OF_A_SYSTEM = frozenset(
+    {
+        "auth",
+        "username",
+        "password",
+        "client_id",
+        "client_secret",
+        "grant",
+        "timeout",
+        "page_size",
+        "poll_interval",
+        "budget",
+    }
+)
+"""Keys of both systems' sections. Not the deadline: it must stay below the lease, which the lanes were built with."""
+
 SINGLE = frozenset(
     {
-        ("order_management", "page_size"),
-        ("order_management", "poll_interval"),
-        ("field_service", "page_size"),
-        ("field_service", "poll_interval"),
         ("state", "retention"),
         ("daemon", "drain_timeout"),
         ("daemon", "longest_pause"),
@@ -38,4 +50,5 @@ SINGLE = frozenset(
 
 def is_live(section: str, key: str) -> bool:
     """Whether a reload puts this key in force."""
-    return section in WHOLE or (section, key) in SINGLE
+    of_a_system = section in ("order_management", "field_service") and key in OF_A_SYSTEM
+    return section in WHOLE or of_a_system or (section, key) in SINGLE

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -83,6 +84,24 @@ def test_a_wrong_password_is_one_loud_event_for_each_system_and_the_daemon_lives
         assert "with the password of env:SYNCD_SANDBOX_PASSWORD; put right" in text
         assert "`syncd check --remote`" in text
     assert site.control("GET", "requests")["writes"] == 0
+
+
+def test_a_rotated_password_comes_into_force_by_a_reload(start: Any, tmp_path: Path) -> None:
+    """A file that the config names: nothing is restarted, and what was refused meanwhile is done."""
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD, encoding="utf-8")
+    site = start({"password": '{ file = "password" }'})
+    secret.write_text("wrong", encoding="utf-8")
+    site.daemon.send_signal(signal.SIGHUP)
+    site.wait_for("both systems told", lambda: len(site.events("remote.misconfigured")) >= 2)
+    site.approve()
+    secret.write_text(PASSWORD, encoding="utf-8")
+    site.daemon.send_signal(signal.SIGHUP)
+    converged(site, 4)
+    reloads = site.events("config.reloaded")
+    assert {field for line in reloads for field in line["fields"]} == {f"{s}.password" for s in SYSTEMS}
+    assert [line["restart"] for line in reloads] == [[], []]
+    assert {line["system"] for line in site.events("remote.recovered")} == set(SYSTEMS)
 
 
 def test_a_wrong_client_secret_ends_a_cycle_with_77(start: Any) -> None:

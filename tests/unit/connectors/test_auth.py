@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from connectors.auth import Basic, OAuth
+from connectors.auth import Basic, Exchangeable, OAuth
 from connectors.errors import Busy, Misconfigured, Unreachable
 from connectors.http import Reply, Transport
 from connectors.servicenow.table_api import TableApi
@@ -63,6 +63,24 @@ class TestBasic:
     def test_a_colon_in_the_name_is_refused(self):
         with pytest.raises(Misconfigured):
             Basic("a:b", "x")
+
+
+class TestExchangeable:
+    def test_what_was_refused_for_the_old_password_goes_out_with_the_new(self):
+        auth, server = Exchangeable(Basic("ann", "old")), TokenServer()
+        rejected = auth.current(server.post)
+        auth.exchange(Basic("bob", "new", told='user "bob"'))
+        renewed = auth.renewed(rejected, server.post)
+        assert renewed is not None
+        assert renewed.header == Basic("bob", "new").current(server.post).header
+        assert auth.renewed(renewed, server.post) is None
+        assert auth.told == 'user "bob"'
+
+    def test_a_token_is_still_renewed_once_for_all(self):
+        auth, server = Exchangeable(oauth()), TokenServer()
+        rejected = auth.current(server.post)
+        assert {auth.renewed(rejected, server.post).header for _ in range(3)} == {"Bearer t2"}
+        assert len(server.forms) == 2
 
 
 class TestOAuth:

@@ -139,6 +139,23 @@ def test_a_short_wait_is_borne():
     assert len(book.asked) > 1
 
 
+def test_another_budget_takes_over_and_the_old_one_gets_its_rest_back(limiter):
+    small, large = Book(2), Book(100)
+    some = limiter(small)
+    for _ in range(2):
+        some.take()
+    with pytest.raises(Exhausted):
+        some.take()
+    some.keep(large.keeper)
+    for _ in range(4):
+        some.take()
+    assert [wanted for _, wanted in large.asked] == [1, 2, 4]
+    some.keep(None)
+    assert large.returned == 3
+    some.take()
+    assert len(large.asked) == 3
+
+
 def test_a_429_stops_every_thread_of_the_process(limiter, time):
     some = limiter()
     some.saw(429, {"retry-after": "20"}, NOON)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from connectors.auth import Basic
+from connectors.errors import Misconfigured
 from mappings.model import Kind, System
 from state.store import StateLocked
 from syncd import logs
 from syncd.config.live import is_live
 from syncd.config.sections import Settings
-from syncd.config.systems import Section
+from syncd.config.systems import Section, SystemSection
+from syncd.connecting import ACCESS, Access, Connections
 from syncd.figures import Live, PageSizes, figures_of
+from syncd.health import Health
 from syncd.policies import policy_of
 from syncd.reload import Reload
 
@@ -40,7 +45,23 @@ class Running:
         self.first_hash = config.hash
         self.live = Live(policy_of(config), figures_of(config))
         self.shelf = Shelf()
-        self.again = Reload(config, self.live, self.shelf, log=logs.get(), environ=folder.environ, run="r1")
+        self.kept = []
+        self.health = Health(logs.get(), lambda: 100.0)
+        with logs.captured():
+            refused = Misconfigured("401", system="field_service", status=401)
+            self.health.failed(System.FIELD_SERVICE, "intake", refused)
+        self.access = {system: Access(config.system(system)) for system in System}
+        budgets = SimpleNamespace(keep=lambda *what: self.kept.append(what))
+        connections = Connections(self.access, budgets, self.health, self.shelf, logs.get())
+        self.again = Reload(
+            config,
+            self.live,
+            self.shelf,
+            log=logs.get(),
+            environ=folder.environ,
+            run="r1",
+            connections=connections.prepare,
+        )
 
     def reload(self):
         with logs.captured() as events:
@@ -89,20 +110,46 @@ def test_figures_that_may_change_do(running, folder):
 
 
 def test_what_needs_a_restart_is_named_and_kept(running, folder):
-    folder.environ["FSM_PASSWORD"] = "changed"
     folder.add('[daemon]\nworkers = 9\nlease = "90s"\ndrain_timeout = "3s"\n')
-    folder.change("[field_service]", '[field_service]\noverlap = "99s"')
+    folder.change("[field_service]", '[field_service]\noverlap = "99s"\ndeadline = "80s"')
     told = running.reload()
     assert told["restart"] == [
-        "field_service.password",
+        "field_service.deadline",
         "field_service.overlap",
         "daemon.workers",
         "daemon.lease",
     ]
     assert running.live.figures().workers == 4
     assert running.live.figures().drain_timeout_s == 3
-    assert "changed" not in str(told)
     assert running.reload()["restart"] == told["restart"], "as long as it is so"
+
+
+def test_credentials_timeouts_and_budgets_come_into_force(running, folder):
+    """After the rules: a budget is kept in the state, which is locked while they are swapped."""
+    folder.environ["FSM_PASSWORD"] = "changed"
+    folder.change("[field_service]", '[field_service]\ntimeout = "9s"\nbudget = { requests = 7, per = "1m" }')
+    told = running.reload()
+    assert told["fields"] == ["field_service.password", "field_service.timeout", "field_service.budget"]
+    assert told["restart"] == []
+    assert "changed" not in str(told)
+    fsm, om = running.access[System.FIELD_SERVICE], running.access[System.ORDER_MANAGEMENT]
+    assert (fsm.timeout_s(), om.timeout_s()) == (9, 30)
+    assert fsm.auth.current(None) == Basic("syncd", "changed").current(None)
+    assert om.auth.current(None) == Basic("syncd", "om-geheim").current(None)
+    ((system, keeper),) = running.kept
+    assert system is System.FIELD_SERVICE
+    assert keeper is not None
+    assert running.health.pause_s(System.FIELD_SERVICE, "intake") == 0, "it is tried at once"
+    folder.change('budget = { requests = 7, per = "1m" }', "")
+    running.reload()
+    assert running.kept[-1] == (System.FIELD_SERVICE, None)
+
+
+def test_credentials_that_cannot_be_are_a_problem_and_change_nothing(running, folder):
+    folder.add("[safety]\nfloor = 7\n")
+    folder.change('username = "syncd"', 'username = "sync:d"')
+    assert "colon" in running.reload()["reason"][0]
+    assert running.live.figures().safety_floor == 50
 
 
 def test_a_hash_is_of_what_is_in_force_and_not_of_what_waits(running, folder):
@@ -157,9 +204,11 @@ def test_a_busy_state_keeps_the_old_config(running, folder):
 
 
 def test_every_key_that_a_reload_takes_exists():
-    from syncd.config.live import SINGLE, WHOLE
+    from syncd.config.live import OF_A_SYSTEM, SINGLE, WHOLE
 
     assert set(Settings.model_fields) >= WHOLE
+    assert set(SystemSection.model_fields) >= OF_A_SYSTEM | set(ACCESS)
+    assert set(ACCESS) <= OF_A_SYSTEM
     for section, key in SINGLE:
         model = Settings.model_fields[section].annotation
         assert isinstance(model, type) and issubclass(model, Section)
