@@ -65,7 +65,7 @@ class Transaction:
         self._baseline: Baseline | None = None
         self._catch_up: catch_up.CatchUp | None = None
         self._asked = False
-        self._unremembered = False
+        self._unremembered = self._as_in_catch_up = False
         self._clashes: list[str] = []
         self._background = False
 
@@ -125,7 +125,16 @@ class Transaction:
         if not self._asked:
             self._catch_up = catch_up.current(self._connection)
             self._asked = True
-        return self._catch_up is not None
+        return self._catch_up is not None or self._as_in_catch_up
+
+    @contextmanager
+    def as_in_catch_up(self, *, so: bool) -> Iterator[None]:
+        """What is decided inside is decided as in a catch-up: a record that did not parse while one lasted comes late."""
+        self._as_in_catch_up = so
+        try:
+            yield
+        finally:
+            self._as_in_catch_up = False
 
     @contextmanager
     def unremembered(self, *, so: bool) -> Iterator[None]:

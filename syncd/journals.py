@@ -152,7 +152,9 @@ class Journals:
                     tx.waiting_notes.expire(current.system, current.upper - policy.mirror_wait)
                 ready = tx.waiting_notes.ready(current.system, after)
                 in_time = sorted(ready, key=lambda note: (note.created_at, note.id))
-                tx.waiting_notes.forget(n for n in in_time if self._mirror(tx, n, policy, sightings))
+                with tx.unremembered(so=True):  # it may have begun to wait in a catch-up
+                    found = [note for note in in_time if self._mirror(tx, note, policy, sightings)]
+                tx.waiting_notes.forget(found)
             sightings.tell(self._log)
             current.born += len(sightings.born)
             if not ready:

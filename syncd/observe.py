@@ -69,13 +69,15 @@ class Observer:
         newest = self.newest.get(record.kind)
         if newest is None or newest.updated_at < record.updated_at:
             self.newest[record.kind] = record
-        if tx.release_quarantine(record.kind, record.id):
+        released = tx.release_quarantine(record.kind, record.id)
+        if released:
             sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
-        if record.kind is Kind.WORK_ORDER:
-            self._link(tx, record, sightings, before)
-        keep_request(tx, before, record, self._policy())
-        if not quiet:
-            self._decide(tx, before, record, sightings)
+        with tx.as_in_catch_up(so=released and before is None):  # another life may have known it
+            if record.kind is Kind.WORK_ORDER:
+                self._link(tx, record, sightings, before)
+            keep_request(tx, before, record, self._policy())
+            if not quiet:
+                self._decide(tx, before, record, sightings)
 
     def observe_above(
         self, tx: Transaction, record: Record, sightings: Sightings, *, quiet: bool = False

@@ -261,11 +261,14 @@ class FakeSystem:
         found = self.records.get((kind, id))
         if found is None or id in self.hidden:
             raise Missing("no such record")
+        if id in self.unreadable:
+            raise Unreadable(f"{kind} {id} does not parse", field="state", reason="garbled")
         return found
 
     def read_many(self, kind: Kind, ids: Sequence[str]) -> tuple[Record, ...]:
+        out_of_sight = self.hidden | self.unreadable
         return tuple(
-            self.records[kind, id] for id in ids if (kind, id) in self.records and id not in self.hidden
+            self.records[kind, id] for id in ids if (kind, id) in self.records and id not in out_of_sight
         )
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:

@@ -307,3 +307,22 @@ def test_an_ordinary_restart_does_not_take_an_old_note_for_a_new_one(world):
     world.restart()
     world.settle_down(3)
     assert sum("past the point" in text for text in world.notes_on("DO1")) == told + 1 == 2
+
+
+def test_what_did_not_parse_while_a_fresh_state_caught_up_is_not_taken_for_new(world, tmp_path):
+    """The work order closed since its creation was noted; nobody could read it until the catch-up was over."""
+    tell(world, (ordered, approved))
+    work_order, other = world.work_orders
+    world.fsm.advance(work_order.id, "closed_complete")
+    world.fsm.unreadable.add(work_order.id)
+    fresh(world, tmp_path)
+    world.restart()
+    world.settle_down(4)
+    assert not world.store.catching_up()
+    before = world.notes_on("DO1")
+    world.fsm.unreadable.clear()
+    world.fsm.edit(Kind.WORK_ORDER, work_order.id, note="mended")
+    world.settle_down(4)
+    (note,) = [note for note in world.notes_on("DO1") if note not in before]
+    assert "closed_complete" in note
+    assert [row.id for row in world.work_orders] == [work_order.id, other.id]
