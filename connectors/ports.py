@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from connectors.errors import Refused
 from mappings.mirror import TypedNote
 from mappings.model import Kind, Record
 
@@ -119,6 +120,16 @@ class JournalPage:
     hidden: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A row that relates two records: the id that we choose for it, both ends, and the name of its type ("" for none)."""
+
+    row: str
+    parent: str
+    child: str
+    type: str = ""
+
+
 class RemoteSystem(Protocol):
     """What both sides can do."""
 
@@ -219,8 +230,20 @@ class RemoteSystem(Protocol):
         """Closes the connections of all threads; a later call opens new ones."""
 
 
+NO_RELATIONS = "it has no relation table"
+
+
 class OrderManagement(RemoteSystem, Protocol):
     """The side of orders, lines, domain orders and order tasks."""
+
+    def related(self, relation: Relation) -> bool:  # noqa: ARG002 - what a system without such a table answers
+        """Whether a row relates these two, whoever made it. One under our own id is seen at once, another one when a search
+        shows it. Raises `Refused` where there is no such table for us."""
+        raise Refused(NO_RELATIONS, reason=NO_RELATIONS)
+
+    def relate(self, relation: Relation) -> None:  # noqa: ARG002 - as above
+        """Makes the row. Raises as `FieldService.create_work_order` does: the caller looks before it sends again."""
+        raise Refused(NO_RELATIONS, reason=NO_RELATIONS)
 
 
 class FieldService(RemoteSystem, Protocol):

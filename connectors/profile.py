@@ -24,19 +24,31 @@ from connectors.profile_model import (
     KindProfile,
     Profile,
     ReferenceProfile,
+    RelationProfile,
 )
 from mappings.model import TRAIT_KINDS, UNKNOWN_STATE, Kind, System
 from mappings.toml_places import Path as KeyPath
 from mappings.toml_places import Problem, did_you_mean, place_of, places, syntax_problem
 
-__all__ = ["KindProfile", "Profile", "ReferenceProfile", "load_profile", "packaged_profiles", "parse_profile"]
+__all__ = [
+    "KindProfile",
+    "Profile",
+    "ReferenceProfile",
+    "RelationProfile",
+    "load_profile",
+    "packaged_profiles",
+    "parse_profile",
+]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 _QUERY_VALUE = re.compile(r"[A-Za-z0-9_ .:-]+\Z")
-_TOP = frozenset({"api", "system", "creates", "timing", "note", "journal", "history", "kinds", "references"})
+_TOP = frozenset(
+    {"api", "system", "creates", "timing", "note", "journal", "history", "relation", "kinds", "references"}
+)
 _TIMING = {"granule_s": 1.0, "overlap_s": 60.0, "settle_s": 90.0, "search_lag_s": 60.0}
 _KIND = frozenset({"table", "number", "state", "fields", "states", "state_values", "where"})
+_RELATION = ("table", "parent", "child", "type", "type_table", "type_name")
 _MATCHES = frozenset({"name", "number", "correlation_id"})
 
 
@@ -108,6 +120,7 @@ class _Reader:
             note_field=self._column(note, ("note", "field"), dotted=False),
             journal=self._journal(self._table(tree, ("journal",), required=False), system),
             history=self._history(self._table(tree, ("history",), required=False), system),
+            relation=self._relation(self._table(tree, ("relation",), required=False)),
             granule=timing["granule_s"],
             overlap=timing["overlap_s"],
             settle=timing["settle_s"],
@@ -212,6 +225,19 @@ class _Reader:
             if not all(_COLUMN.match(name) and "." not in name for name in names):
                 self._problem(("journal", kind.value), "each name must be that of a table")
         return {kind: names for kind, names in found.items() if kind in known}
+
+    def _relation(self, tree: Mapping[str, Any]) -> RelationProfile | None:
+        if not tree:
+            return None
+        self._known(tree, ("relation",), frozenset(_RELATION))
+        needed = {"table", "parent", "child"} | ({"type_name"} if "type_table" in tree else set())
+        return RelationProfile(
+            **{
+                name: self._column(tree, ("relation", name), dotted=False)
+                for name in _RELATION
+                if name in tree or name in needed
+            }
+        )
 
     def _history(self, tree: Mapping[str, Any], system: str) -> frozenset[Kind]:
         self._known(tree, ("history",), frozenset({"kinds"}))

@@ -89,6 +89,18 @@ class ReferenceProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationProfile:
+    """A table whose rows relate two records. `type` is "" where rows have none; `type_table` "" where types are texts."""
+
+    table: str
+    parent: str
+    child: str
+    type: str = ""
+    type_table: str = ""
+    type_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One system as one product presents it.
 
@@ -108,6 +120,8 @@ class Profile:
     search_lag: timedelta
     journal: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     """Kinds whose typed notes can be read, each with the names under which the journal keeps them: tables and child tables."""
+    relation: RelationProfile | None = None
+    """Where work orders are related to their domain orders."""
     history: frozenset[Kind] = frozenset()
     """Kinds whose records have a readable history."""
     creates: str = "own_id"

@@ -14,7 +14,7 @@ from mappings.amendment import amendments
 from mappings.cancellation import cancellations
 from mappings.changes import Change
 from mappings.creation import creations, prescribed
-from mappings.details import details
+from mappings.details import details as in_field
 from mappings.effects import Decision
 from mappings.generations import taken_back, voided
 from mappings.holding import hold_notes
@@ -23,6 +23,7 @@ from mappings.model import Facts, Link, Origin, Record
 from mappings.note_effects import combined, nothing
 from mappings.policy import Policy
 from mappings.recreation import recreation
+from mappings.relations import relations
 from mappings.settlement import follow_up, refused, settled
 from mappings.standing import cancelled_by
 from mappings.status import seen_again, status_notes
@@ -50,6 +51,11 @@ __all__ = [
 def named(facts: Facts, policy: Policy) -> Decision:
     """Names the work orders of a subject on it, in a note and where its details are shown."""
     return combined(facts, [follow_up(facts, policy), details((), facts, policy)])
+
+
+def details(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
+    """What a subject shows of its work orders: in a field, and as rows of a relation table."""
+    return combined(facts, [in_field(changes, facts, policy), relations(changes, facts, policy)])
 
 
 def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) -> Decision:

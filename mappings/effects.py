@@ -21,6 +21,8 @@ class EffectKind(StrEnum):
     UPDATE_WORK_TASK = "update_work_task"
     WRITE_NOTE = "write_note"
     SHOW_WORK_ORDERS = "show_work_orders"
+    RELATE = "relate"
+    """Makes the row that relates a work order to its subject."""
     CLOSE_DOMAIN_ORDER = "close_domain_order"
     CLEAR_REQUEST = "clear_request"
     """Takes the marker of a held request away."""

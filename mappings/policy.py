@@ -79,6 +79,8 @@ class Policy:
     """The field of a domain order or order task that shows its work orders."""
     details_limit: int = 1000
     """Characters of that field."""
+    relation_type: str | None = None
+    """How the rows of the relation table that link work orders to their subjects are typed, "" for no type; None: there are none."""
 
     def __post_init__(self) -> None:
         if self.note_limit < LEAST_NOTE:

@@ -19,10 +19,13 @@ from mappings.model import Facts, Origin, Record, System
 from mappings.note_effects import combined, name, note_on_subject, nothing
 from mappings.policy import Policy
 from mappings.references import went_without
+from mappings.relations import relations
 from mappings.standing import cancelled_by, is_paused, title
 from mappings.status import content
 from mappings.targets import OUTSTANDING, unsettled
 
+_TOLD_BY_NOTES = frozenset({EffectKind.WRITE_NOTE, EffectKind.SHOW_WORK_ORDERS, EffectKind.RELATE})
+"""What cannot be written is not written about."""
 _REFUSALS: Mapping[EffectKind, Callable[[str], str]] = {
     EffectKind.CLOSE_DOMAIN_ORDER: notes.close_refused,
     EffectKind.CLEAR_REQUEST: notes.clear_refused,
@@ -39,7 +42,7 @@ def settled(
     known = _with(effect, record, facts)
     decisions = [replace(nothing(known), effects=tuple(_notes(effect, record, known, policy, unresolved)))]
     if effect.kind is EffectKind.CREATE_WORK_ORDER:
-        decisions += [follow_up(known, policy), details((), known, policy)]
+        decisions += [follow_up(known, policy), details((), known, policy), relations((), known, policy)]
         source = cancelled_by(known, policy)
         if source is not None:
             decisions.append(cancellations((), source, known, policy))
@@ -47,10 +50,10 @@ def settled(
 
 
 def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decision:
-    """The follow-ups of an effect that was parked. A note that cannot be written is not written about, nor is the field that
+    """The follow-ups of an effect that was parked. A note that cannot be written is not written about, nor is what
     shows the work orders: their notes say the same."""
     because = Reason(f"{effect.key} was refused: {reason}")
-    if effect.kind in (EffectKind.WRITE_NOTE, EffectKind.SHOW_WORK_ORDERS):
+    if effect.kind in _TOLD_BY_NOTES:
         return nothing(facts, because)
     wording = _REFUSALS.get(effect.kind)
     text = wording(reason) if wording else notes.refused(_attempt(effect, facts), reason)

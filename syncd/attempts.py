@@ -18,6 +18,7 @@ DONE_EVENTS = {
     EffectKind.UPDATE_WORK_TASK: "work_order.scheduled",
     EffectKind.WRITE_NOTE: "note.written",
     EffectKind.SHOW_WORK_ORDERS: "details.written",
+    EffectKind.RELATE: "work_order.related",
     EffectKind.CLOSE_DOMAIN_ORDER: "closure.released",
     EffectKind.CLEAR_REQUEST: "closure.cleared",
     EffectKind.REOPEN_DOMAIN_ORDER: "closure.reopened",

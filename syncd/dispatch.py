@@ -27,8 +27,7 @@ from connectors.errors import (
 from connectors.ports import FieldService, Note, OrderManagement, RemoteSystem
 from mappings import recall
 from mappings.decisions import Policy
-from mappings.effects import Effect, EffectKind, Reference
-from mappings.field_map import UNMAPPED
+from mappings.effects import Effect, EffectKind
 from mappings.model import Kind, Record, System
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.budgets import purpose_of
@@ -49,6 +48,8 @@ from syncd.performed import (
     unless_send,
 )
 from syncd.recheck import Recheck, Verdict
+from syncd.relations import Relations
+from syncd.resolving import Resolver
 
 LANE = "delivery"
 OURS = "[syncd:1:"
@@ -79,6 +80,8 @@ class Dispatch:
         self._health = health
         self._log = log
         self._recheck = Recheck(om, fsm, policy)
+        self._resolver = Resolver(fsm, log)
+        self._relations = Relations(om, log)
         self._creates = Creates(fsm, policy, log, tactic)
         self._steps: Mapping[EffectKind, Callable[[Claim], Performed]] = {
             EffectKind.CREATE_WORK_ORDER: self._create,
@@ -87,6 +90,7 @@ class Dispatch:
             EffectKind.UPDATE_WORK_TASK: self._update,
             EffectKind.WRITE_NOTE: self._note,
             EffectKind.SHOW_WORK_ORDERS: self._show,
+            EffectKind.RELATE: self._relate,
             EffectKind.CLOSE_DOMAIN_ORDER: self._close,
             EffectKind.CLEAR_REQUEST: self._clear,
             EffectKind.REOPEN_DOMAIN_ORDER: self._reopen,
@@ -126,7 +130,7 @@ class Dispatch:
         overtaken = unless_send(claim, self._recheck.create(effect))
         if overtaken is not None:
             return self._waits(overtaken)
-        values, unresolved, absent = self._resolved(effect)
+        values, unresolved, absent = self._resolver.resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         if self._creates.tactic is not Tactic.OWN_ID and not _MAY_SEND.get()():
@@ -138,7 +142,7 @@ class Dispatch:
         except RemoteError as error:
             return self._create_answered(claim, error)
         self._creates.learn(effect, record)
-        self._report_dropped(effect, record, values)
+        self._resolver.report_dropped(effect, record, values)
         return Performed(claim, created(effect, record), unresolved=unresolved)
 
     def _earlier(self, claim: Claim) -> Performed | None:
@@ -192,7 +196,7 @@ class Dispatch:
             return InDoubt(f"it stands; its correlation could not be restored: {error}", RETRY_CAP_S)
         except RemoteError:
             pass  # told below: nothing that we can do will change it
-        self._report_dropped(effect, found, wanted)
+        self._resolver.report_dropped(effect, found, wanted)
         return created(effect, found)
 
     def _waits(self, performed: Performed) -> Performed:
@@ -202,50 +206,11 @@ class Dispatch:
         wait = max(DEFER_S, self._fsm.settle.total_seconds(), self._creates.believed_after_s())
         return replace(performed, outcome=replace(performed.outcome, probe_in_s=wait), absent=True)
 
-    def _resolved(self, effect: Effect) -> tuple[dict[str, str], tuple[str, ...], str]:
-        """The values to send with their references looked up in FSM, those that were not found, or why none is sent."""
-        values, unresolved = dict(effect.values), []
-        for field, reference in sorted(effect.references.items()):
-            id = self._looked_up(reference)
-            if id is not None:
-                values[field] = id
-            elif reference.required:
-                absent = f'no {reference.entity} with {reference.match} "{reference.value}" in field service'
-                return {}, (), absent
-            else:
-                unresolved.append(field)
-                self._log.event(
-                    "reference.unresolved",
-                    field=field,
-                    entity=reference.entity,
-                    match=reference.match,
-                    subject=effect.subject,
-                )
-        return values, tuple(unresolved), ""
-
-    def _looked_up(self, reference: Reference) -> str | None:
-        """None also where several have that name: any of them would be a guess."""
-        if reference.match == UNMAPPED:
-            return None
-        try:
-            return self._fsm.resolve(reference.entity, reference.match, reference.value)
-        except Refused:
-            if reference.required:
-                raise
-            return None
-
-    def _report_dropped(self, effect: Effect, record: Record, sent: Mapping[str, str]) -> None:
-        dropped = sorted(
-            name for name, value in sent.items() if name in record.fields and record.get(name) != value
-        )
-        if dropped:
-            self._log.event("field.dropped", work_order=record.id, fields=dropped, key=effect.key)
-
     # -- state-style writes ----------------------------------------------------------------------------------------
 
     def _update(self, claim: Claim) -> Performed:
         effect = claim.effect
-        values, unresolved, absent = self._resolved(effect)
+        values, unresolved, absent = self._resolver.resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
         current = self._fsm.read(effect.target_kind, effect.target)
@@ -265,7 +230,7 @@ class Dispatch:
             return self._waits(overtaken)
         performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
         if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
-            self._report_dropped(effect, performed.outcome.record, values)
+            self._resolver.report_dropped(effect, performed.outcome.record, values)
         return replace(performed, unresolved=unresolved)
 
     def _cancel(self, claim: Claim) -> Performed:
@@ -293,8 +258,15 @@ class Dispatch:
             claim, lambda: self._om.update(effect.target_kind, effect.target, effect.values)
         )
         if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
-            self._report_dropped(effect, performed.outcome.record, effect.values)
+            self._resolver.report_dropped(effect, performed.outcome.record, effect.values)
         return performed
+
+    def _relate(self, claim: Claim) -> Performed:
+        """A row that relates a work order to its subject."""
+        standing = self._relations.look(claim)
+        if standing is not None:
+            return standing
+        return self._relations.told(self._written(claim, lambda: self._relations.make(claim.effect)))
 
     def _close(self, claim: Claim) -> Performed:
         """A release of a domain order. One that was sent and did not arrive is not sent again: what it rests on was read

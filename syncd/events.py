@@ -64,6 +64,19 @@ _BUSINESS = (
         "kind number reason next",
     ),
     event("details.written", "info", "A field shows a domain order's work orders.", "number target because"),
+    event(
+        "work_order.related",
+        "info",
+        "A row relates a work order to its domain order; the row was made, or stood already.",
+        "number target because",
+    ),
+    event(
+        "relation.refused",
+        "warning",
+        "Work orders cannot be related to their domain orders; the notes say the same. Told once, until one is; tried again with"
+        " each change of them.",
+        "reason next",
+    ),
     event("closure.held", "info", "A request for closure waits for what is open.", "number because"),
     event(
         "closure.releasing",

@@ -26,6 +26,7 @@ _NEVER_PARKED = frozenset(
         EffectKind.CLEAR_REQUEST,
         EffectKind.REOPEN_DOMAIN_ORDER,
         EffectKind.SHOW_WORK_ORDERS,
+        EffectKind.RELATE,
     }
 )
 

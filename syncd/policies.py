@@ -39,6 +39,7 @@ def policy_of(config: Config) -> Policy:
         history_limit=config.notes.history_limit if config.notes.history else 0,
         details_fields=_traits_of(config),
         details_limit=config.settings.details.limit,
+        relation_type=config.settings.details.relation_type if config.settings.details.relations else None,
         not_mirrored=frozenset(_own_users(config)).union(config.notes.ignore_authors),
     )
 

@@ -57,6 +57,7 @@ def look_up(tree: Tree, base: Path) -> Named:
     named.findings += _closure_findings(tree, named.profiles)
     named.findings += _mirror_findings(tree, named.profiles)
     named.findings += _history_findings(tree, named.profiles)
+    named.findings += _relation_findings(tree, named.profiles)
     named.findings += _noted_findings(tree, named.profiles)
     return named
 
@@ -304,6 +305,17 @@ def _history_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterato
     if _section(tree, "notes").get("history") is True and profile is not None and not profile.history:
         message = f"profile {profile.name} has no [history], so what lies between two polls cannot be read"
         yield ("notes", "history"), message
+
+
+def _relation_findings(tree: Tree, profiles: Mapping[System, Profile]) -> Iterator[Finding]:
+    if _section(tree, "details").get("relations") is not True:
+        return
+    profile = profiles.get(System.ORDER_MANAGEMENT)
+    if profile is not None and profile.relation is None:
+        yield ("details", "relations"), f"profile {profile.name} has no [relation], so no table is known"
+    if _section(tree, "rules").get("shared_instance") is not True:
+        message = "rows can point at work orders only where both systems are one instance ([rules] shared_instance = true)"
+        yield ("details", "relations"), message
 
 
 _NOTED = (

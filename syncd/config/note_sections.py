@@ -67,10 +67,10 @@ class NotesSection(Section):
 
 
 class DetailsSection(Section):
-    """A field of the domain order that shows its work orders: number, title and state of each, always as they are.
+    """The work orders of a domain order, shown on it: in a field that stays current, or as rows of a relation table.
 
     An administrator adds a string field, names it in the profile, and shows it where people look. What people write into it
-    is replaced. Without `field` the notes are all there is.
+    is replaced. Without either the notes are all there is.
     """
 
     field: str = Field(
@@ -86,3 +86,13 @@ class DetailsSection(Section):
         examples=["work_orders"],
     )
     limit: Whole = Field(default=1000, ge=40, le=60_000, description="characters that the field holds")
+    relations: StrictBool = Field(
+        default=False,
+        description="each work order becomes a row of the relation table that the profile names ([relation]; on ServiceNow"
+        " task_rel_task); both systems must be one instance",
+    )
+    relation_type: str = Field(
+        default="Contains::Task of",
+        max_length=200,
+        description='the type of these rows, by its name; "" for none',
+    )

@@ -53,6 +53,10 @@ _SERVICE_USERS = (
     ("field.dispatcher", "Dora Dispatcher", ("wm_dispatcher",)),
     ("field.agent", "Felix Agent", ("wm_agent",)),
 )
+_RELATION_TYPES = (
+    ("Contains::Task of", "Contains", "Task of"),
+    ("Investigates::Investigated by", "Investigates", "Investigated by"),
+)
 _TROUBLES = (
     "Unable to connect to the office network", "Printer on floor three does not answer", "Mail arrives with hours of delay",
     "Database reports a full log", "Application slow after the upgrade", "Phone line crackles", "Account locked every morning",
@@ -70,6 +74,16 @@ def seed_platform(instance: Instance) -> None:
     _seed_tasks(instance, people)
     for number in range(700):
         instance.put("syslog", {"level": "0", "source": "startup", "message": f"Service {number} started"})
+    for place, (name, parent, child) in enumerate(_RELATION_TYPES):
+        instance.put(
+            "task_rel_type",
+            {
+                "sys_id": f"{place + 1:x}".rjust(32, "e"),
+                "name": name,
+                "parent_descriptor": parent,
+                "child_descriptor": child,
+            },
+        )
     instance.put("sys_properties", {"name": "glide.sys.default.tz", "value": "America/Los_Angeles"})
     instance.put("sys_properties", {"name": "instance_name", "value": instance.name})
     instance.put("sys_properties", {"name": "glide.buildname", "value": "Australia"})

@@ -22,6 +22,7 @@ from connectors.ports import (
     Page,
     Place,
     Position,
+    Relation,
     Stretch,
     UnreadableRecord,
     Wanted,
@@ -318,6 +319,28 @@ class Port:
             self.server.note(key, text, US)
 
         self._write("write_note", [key], ("note", id, text), act)
+
+    def related(self, relation: Relation) -> bool:
+        def act() -> bool:
+            now = self.network.hub.now
+            return any(
+                row == relation.row or shown_at <= now
+                for row, one, shown_at in self.server.relations
+                if one == relation
+            )
+
+        return self._read("related", act)
+
+    def relate(self, relation: Relation) -> None:
+        def act() -> None:
+            made = relation.row if self.keeps_ids else self._chosen_id()
+            if any(row == made for row, _, _ in self.server.relations):
+                raise Conflict("the id is taken", system=self.system, status=409)
+            shown_at = self.network.hub.now + self.server.lag()
+            self.server.relations.append((made, relation, shown_at))
+
+        key = (Kind.DOMAIN_ORDER, relation.parent)
+        self._write("relate", [key], ("relate", relation.child, relation.parent), act)
 
     def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:

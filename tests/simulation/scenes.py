@@ -156,6 +156,11 @@ def typed(world: World) -> None:
     world.fsm.note((Kind.WORK_ORDER, world.work_orders()[0].id), "the key is at the desk", PERSON)
 
 
+def relating(world: World) -> None:
+    """The config makes each work order a row of the relation table."""
+    world.policy = replace(world.policy, relation_type="Contains::Task of")
+
+
 def retracing(world: World) -> None:
     """The config notes every state, with what the history of field service tells."""
     world.policy = replace(world.policy, history_limit=20)
@@ -200,6 +205,7 @@ SCENES = (
     Scene("adoption", (fiber,), (by_hand,)),
     Scene("mirrored notes", (telling, fiber), (typed,), cycles=2),
     Scene("details", (telling, router), (state("assigned"), state("closed_complete")), cycles=2),
+    Scene("relations", (relating, fiber), (by_hand, survey), cycles=2),
     Scene("quarantine", (fiber,), (garbled, corrected), cycles=2),
     Scene("sweep", (router,), (drifted,), cycles=2, sweeps=True),
     Scene("vanished", (router,), (deleted,), cycles=2, sweeps=True),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from connectors.ports import Relation
 from mappings.model import Kind, Record
 from tests.simulation.engine import START, Hub
 
@@ -54,6 +55,8 @@ class Server:
         self.tables: dict[Kind, dict[str, Record]] = {kind: {} for kind in Kind}
         self.past: dict[Key, list[Past]] = {}
         self.journal: dict[str, list[Entry]] = {}
+        self.relations: list[tuple[str, Relation, float]] = []
+        """Rows of the relation table: the id of each, what it says, and when a search finds it."""
         self.hidden: set[Key] = set()
         self.garbled: set[Key] = set()
         self.shown_at: dict[Key, float] = {}

@@ -105,7 +105,11 @@ class World:
 
     def view(self) -> dict[str, Any]:
         """Everything that a person can see; nothing that depends on how often something was tried."""
-        return {
+        related = {
+            f"{server.name} relations": sorted((one.parent, one.child) for _, one, _ in server.relations)
+            for server in (self.om, self.fsm)
+        }
+        return related | {
             f"{server.name} {kind} {id}": (
                 row.state,
                 dict(sorted(row.fields.items())),
@@ -349,7 +353,7 @@ def _raise(where: str, error: BaseException) -> None:
     raise AssertionError(where) from error
 
 
-_KEPT = ("tables", "past", "journal", "hidden", "garbled", "shown_at", "unwritable", "_numbers")
+_KEPT = ("tables", "relations", "past", "journal", "hidden", "garbled", "shown_at", "unwritable", "_numbers")
 
 
 def _copied(server: Server) -> dict[str, Any]:

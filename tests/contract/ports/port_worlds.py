@@ -73,9 +73,9 @@ class RespxWorld:
     def drop_notes(self) -> None:
         self._server.ignored_columns = {"work_notes"}
 
-    def refuse_history(self) -> None:
+    def refuse(self, table: str) -> None:
         refusal = self._server.error(403, "Insufficient rights to query records")
-        self._server.fail_once(refusal, path="sys_audit")
+        self._server.fail_once(refusal, path=table)
 
     def lose_answers(self, method: str) -> None:
         def commit_and_reset(request: httpx.Request) -> httpx.Response | None:
@@ -179,8 +179,8 @@ class SandboxWorld:
     def drop_notes(self) -> None:
         self._fault("drop_fields", fields=["work_notes"])
 
-    def refuse_history(self) -> None:
-        self._fault("status", status=403, table="sys_audit", message="Insufficient rights to query records")
+    def refuse(self, table: str) -> None:
+        self._fault("status", status=403, table=table, message="Insufficient rights to query records")
 
     def lose_answers(self, method: str) -> None:
         self._fault("reset_after_commit", method=method, count=1)

@@ -5,12 +5,13 @@ A new product is held against this by adding its world to the conftest.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, timedelta
 
 import pytest
 
 from connectors.errors import Conflict, Doubtful, Misconfigured, Missing, Refused, Unreadable
-from connectors.ports import BEGINNING, Cursor, Place, Position, Wanted
+from connectors.ports import BEGINNING, Cursor, Place, Position, Relation, Wanted
 from mappings.model import Kind
 
 ABSENT = "f" * 32
@@ -450,6 +451,55 @@ class TestOrderManagement(RemoteSystemContract):
         assert all(record.kind is kind for record in records)
         assert not [one for page in pages for one in page.unreadable]
 
+    # -- relations
+
+    @staticmethod
+    def relation(world, row: str = "", type_: str = "Contains::Task of") -> Relation:
+        parent, child = world.make(2)
+        return Relation(row or next(OWN_IDS), parent, child, type_)
+
+    def test_a_relation_stands_once_it_is_made(self, world):
+        relation = self.relation(world)
+        assert not world.remote.related(relation)
+        world.remote.relate(relation)
+        assert world.remote.related(relation)
+        assert not world.remote.related(replace(relation, parent=relation.child, child=relation.parent))
+
+    def test_the_same_relation_makes_no_second_row(self, world):
+        relation = self.relation(world)
+        world.remote.relate(relation)
+        with pytest.raises(Conflict):
+            world.remote.relate(relation)
+
+    def test_a_row_under_another_id_counts_too(self, world):
+        relation = self.relation(world)
+        world.remote.relate(relation)
+        assert world.remote.related(replace(relation, row=next(OWN_IDS)))
+
+    def test_a_relation_whose_answer_was_lost_is_doubtful_and_found(self, world):
+        relation = self.relation(world)
+        world.remote.related(relation)
+        world.lose_answers("POST")
+        with pytest.raises(Doubtful):
+            world.remote.relate(relation)
+        assert world.remote.related(relation)
+
+    def test_a_type_that_is_not_there_is_refused_by_name(self, world):
+        relation = self.relation(world, type_="Sings::Sung by")
+        with pytest.raises(Refused, match="no type 'Sings::Sung by'"):
+            world.remote.relate(relation)
+
+    def test_a_relation_may_have_no_type(self, world):
+        relation = self.relation(world, type_="")
+        world.remote.relate(relation)
+        assert world.remote.related(relation)
+
+    def test_a_relation_table_that_our_user_may_not_use_is_a_refusal(self, world):
+        relation = self.relation(world)
+        world.refuse("task_rel_task")
+        with pytest.raises(Refused):
+            world.remote.related(relation)
+
 
 class TestFieldService(RemoteSystemContract):
     """The port of Field Service."""
@@ -544,6 +594,6 @@ class TestFieldService(RemoteSystemContract):
     def test_a_history_that_our_user_may_not_read_says_so(self, world):
         (id,) = world.make(1)
         between = [self.told(world, id)]
-        world.refuse_history()
+        world.refuse("sys_audit")
         with pytest.raises(Misconfigured):
             world.remote.history(Kind.WORK_ORDER, between, ("priority",))

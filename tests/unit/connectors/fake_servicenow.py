@@ -158,8 +158,9 @@ class FakeServiceNow:
             return self.error(
                 403, "Operation Failed", "Unique Key violation detected by database (Duplicate entry)"
             )
-        kind = next(k for k, spec in self.profile.kinds.items() if spec.table == table)
-        id = self.add(kind, sys_id=values.pop("sys_id", ""))
+        id = values.pop("sys_id", "")
+        kind = next((k for k, spec in self.profile.kinds.items() if spec.table == table), None)
+        id = self.add(kind, sys_id=id) if kind else self.add(table, sys_id=id, **self.relation_columns)
         self._change(self.tables[table][id], values, bump=False)
         params = {name: values[0] for name, values in parse_qs(request.url.query.decode()).items()}
         return self.reply(201, {"result": self._shape(self.tables[table][id], params)})
@@ -255,6 +256,11 @@ class FakeServiceNow:
             self._table(spec.table, "task", [c.partition(".")[0] for c in spec.columns() if c != spec.number])
             for sequence, (state, labels) in enumerate(spec.states.items()):
                 self.choice(spec.table, STATE_NUMBERS.get(state, state), labels[0], sequence=str(sequence))
+        if base.relation is not None:
+            columns = [base.relation.parent, base.relation.child, base.relation.type]
+            self.relation_columns = dict.fromkeys(columns, "")
+            self.tables[base.relation.table] = {}
+            self.add(base.relation.type_table, name="Contains::Task of")
         for reference in base.references.values():
             self._table(reference.table, "", reference.match.values())
 

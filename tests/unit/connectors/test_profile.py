@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from connectors.profile import load_profile, packaged_profiles, parse_profile
-from connectors.profile_model import APIS
+from connectors.profile_model import APIS, RelationProfile
 from mappings.model import PARENT_FIELDS, TRAIT_KINDS, Kind, System
 
 SMALL = """\
@@ -130,6 +130,29 @@ def test_a_history_names_the_kinds_that_have_one():
 )
 def test_a_history_that_cannot_be_is_named(line, said):
     assert any(said in problem for problem in problems_of(f"{SMALL}[history]\n{line}\n"))
+
+
+RELATION = '[relation]\ntable = "rel"\nparent = "a"\nchild = "b"\n'
+
+
+def test_a_relation_table_names_its_columns():
+    profile, problems = parse_profile(SMALL + RELATION, file="p", name="p")
+    assert problems == ()
+    assert profile is not None
+    assert profile.relation == RelationProfile("rel", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RELATION.replace('child = "b"\n', ""), "'child' is missing"),
+        (RELATION + 'type_table = "types"\n', "'type_name' is missing"),
+        (RELATION + 'order = "x"\n', "unknown key 'order' in [relation]"),
+    ],
+)
+def test_a_relation_table_that_cannot_be_is_named(text, said):
+    (problem,) = problems_of(SMALL + text)
+    assert said in problem
 
 
 def test_a_profile_is_read_from_a_path(tmp_path):

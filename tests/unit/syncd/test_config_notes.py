@@ -37,6 +37,22 @@ def test_a_history_is_read_only_where_the_config_says_so(folder):
     assert policy_of(folder.load()).history_limit == 7
 
 
+def test_rows_that_relate_work_orders_need_one_instance_and_a_table(folder):
+    folder.add("\n[details]\nrelations = true\n")
+    (problem,) = folder.problems()
+    assert "only where both systems are one instance" in problem
+    text = (resources.files("connectors") / "profiles" / "servicenow-om.toml").read_text("utf-8")
+    folder.write("mine.toml", re.sub(r"\[relation\]\n(\w+ = .*\n)+", "", text))
+    folder.change('profile = "servicenow-om"', 'profile = "mine.toml"')
+    assert "profile mine has no [relation], so no table is known" in "".join(folder.problems())
+
+
+def test_a_relation_is_typed_as_the_config_says(folder):
+    assert policy_of(folder.load()).relation_type is None
+    folder.add('\n[rules]\nshared_instance = true\n[details]\nrelations = true\nrelation_type = ""\n')
+    assert policy_of(folder.load()).relation_type == ""
+
+
 def test_notes_of_a_profile_without_a_journal_cannot_be_mirrored(folder):
     text = (resources.files("connectors") / "profiles" / "servicenow-fsm.toml").read_text("utf-8")
     folder.write("mine.toml", re.sub(r"\[journal\]\n.*\n", "", text))

@@ -21,6 +21,7 @@ from connectors.ports import (
     Page,
     Place,
     Position,
+    Relation,
     Stretch,
     UnreadableRecord,
     Wanted,
@@ -72,7 +73,7 @@ id = "router"
 when = { specification = "Managed Router" }
 create = [{ template = "Router Staging" }, { template = "Router Installation" }]
 """
-_WRITES = frozenset({"create_work_order", "cancel_work_order", "update", "write_note"})
+_WRITES = frozenset({"create_work_order", "cancel_work_order", "update", "write_note", "relate"})
 COLUMNS = frozenset({"specification", "action", "priority"})
 
 
@@ -114,6 +115,7 @@ class FakeSystem:
         self.records: dict[tuple[Kind, str], Record] = {}
         self.journal: dict[str, list[Note]] = {}
         self.typed: list[TypedNote] = []
+        self.relations: list[Relation] = []
         self.audit: dict[str, list[Record]] = {}
         """Every version of every record, by id."""
         self.histories: list[tuple[str, ...]] = []
@@ -342,6 +344,22 @@ class FakeSystem:
     def resolve(self, entity: str, match: str, value: str) -> str | None:
         self._maybe_fail("resolve", lambda: None)
         return None if value == "nowhere" else f"{entity}/{value}"
+
+    def relate_by_hand(self, parent: str, child: str, type: str) -> None:
+        """A person relates two records; the row has an id of its own."""
+        self.relations.append(Relation("by hand", parent, child, type))
+
+    def related(self, relation: Relation) -> bool:
+        def act() -> bool:
+            return any(replace(one, row=relation.row) == relation for one in self.relations)
+
+        return self._maybe_fail("related", act)
+
+    def relate(self, relation: Relation) -> None:
+        def act() -> None:
+            self.relations.append(relation)
+
+        self._maybe_fail("relate", act)
 
     def create_work_order(self, id: str, values: Mapping[str, str]) -> Record:
         def act() -> Record:
