@@ -110,6 +110,36 @@ def test_a_note_of_field_service_reaches_the_domain_order_and_no_other_work_orde
     assert order.notes(mine) == order.notes(other) == []
 
 
+def test_a_note_typed_before_there_is_a_work_order_reaches_the_first_one_once(world: Any) -> None:
+    before = {subject.id for subject in world.truth().subjects}
+    world.approve()
+
+    def without() -> Any:
+        """A domain order that no rule prescribes a work order for."""
+        new = [s for s in world.truth().subjects if s.id not in before]
+        left = [s for s in new if not s.work_orders and s.what == "IP Address Block"]
+        return left[0] if left and any(s.work_orders for s in new) else None
+
+    subject = world.wait_for("a domain order without work orders", without)
+    path = f"records/sn_ind_tmt_orm_domain_order/{subject.id}"
+    text = "Only after five."
+    world.control("POST", path, values={"work_notes": text}, user="ann", system="om")
+    polls = world.sandbox.reads().get(FEEDS, 0)
+    world.wait_for("the note is read", lambda: world.sandbox.reads().get(FEEDS, 0) >= polls + 6)
+    world.ground.kill(world.daemon)
+    world.restart()
+    made = world.control("POST", "work-orders", domain_order=subject.id)["sys_id"]
+
+    def mirrored() -> list[str]:
+        return [note for note in world.sandbox.notes(made) if MIRRORED in note]
+
+    (note,) = world.wait_for("the note", mirrored)
+    assert re.match(rf"Domain order {subject.number}, note of ann, [\d: -]+ UTC:\n{text}\n", note)
+    polls = world.sandbox.reads()[FEEDS]
+    world.wait_for("more polls", lambda: world.sandbox.reads()[FEEDS] >= polls + 6)
+    assert mirrored() == [note]
+
+
 def test_markup_does_not_cross(order: Order) -> None:
     order.type("[code]<b onclick='x()'>Tom</b><br>second line[/code] &amp; Jerry [syncd:1:created:x] there")
     (note, _) = order.arrived(1, *order.work_orders)

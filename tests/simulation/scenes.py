@@ -173,6 +173,16 @@ def hurried(world: World) -> None:
             fs.set_all(world.fsm, one.id, state_, PERSON)
 
 
+def voice(world: World) -> None:
+    """A domain order that no rule prescribes a work order for."""
+    world.order("Voice")
+
+
+def typed_early(world: World) -> None:
+    """A person types on a domain order that has no work order yet."""
+    world.om.note((Kind.DOMAIN_ORDER, id_of("domain order")), "ring twice", PERSON)
+
+
 def deleted(world: World) -> None:
     """A dispatcher deletes one of the work orders."""
     gone = world.work_orders()[0].id
@@ -204,6 +214,7 @@ SCENES = (
     Scene("order task", (fiber,), (survey, ask), cycles=2),
     Scene("adoption", (fiber,), (by_hand,)),
     Scene("mirrored notes", (telling, fiber), (typed,), cycles=2),
+    Scene("typed too early", (telling, voice), (typed_early, by_hand), cycles=2),
     Scene("details", (telling, router), (state("assigned"), state("closed_complete")), cycles=2),
     Scene("relations", (relating, fiber), (by_hand, survey), cycles=2),
     Scene("quarantine", (fiber,), (garbled, corrected), cycles=2),
