@@ -377,8 +377,6 @@ def _work_order(
     if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
         return
     prescribed = truth.is_unapproved(subject) or (made.rule, made.slot) in truth.prescribes(subject)
-    if truth.forgot_at:
-        prescribed = True  # a state that was put back may never have seen the version that its rule matched
     if not prescribed and not any(m.startswith("unmatched:") for one in ours for m in markers(one.text)):
         yield f"L1 {name} is prescribed by no rule any more, and nobody was told"
     if truth.line(subject) is None or truth.is_behind_ponr(subject):

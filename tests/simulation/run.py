@@ -407,6 +407,7 @@ class Simulation:
             self._go(LOOK_S)
             if before == self._written() and not self._lacking():
                 break
+            self._operator()  # what a process that stood still parks after its first look
         self._demand()
 
     def _written(self) -> int:
