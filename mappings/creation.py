@@ -41,6 +41,9 @@ def creations(changes: Sequence[Change], facts: Facts, policy: Policy, *, afresh
         plan, reasons = _decided(facts, policy)
         lost = told(plan, changes, facts, policy)
         plan, reasons = lost.plan or plan, reasons + lost.because
+    elif not changes and (beyond := _beyond(plan, facts, policy)):
+        lost = told(replace(plan, work_orders=(*plan.work_orders, *beyond)), changes, facts, policy)
+        plan, reasons = lost.plan or plan, lost.because
     if has_void(plan):
         plan, grown = revived(plan, facts, policy)
         reasons += grown
@@ -114,6 +117,16 @@ def _decided(facts: Facts, policy: Policy) -> tuple[Plan, tuple[Reason, ...]]:
         {column: value for outcome in outcomes for column, value in outcome.columns.items()},
     )
     return plan, tuple(reasons)
+
+
+def _beyond(plan: Plan, facts: Facts, policy: Policy) -> tuple[PlannedWorkOrder, ...]:
+    """The slots that work orders answer and that a plan does not have: another life made them, and this one decided on a
+    version of the subject for which their rule does not match."""
+    current = _current_ids(policy.tables)
+    here = {(current(p.rule), p.slot) for p in plan.work_orders}
+    made = [p for p in _linked_slots(facts) if (current(p.rule), p.slot) not in here]
+    wanted = prescribed(facts, policy) if made else frozenset()
+    return tuple(replace(p, unmatched=f"{p.rule}:{p.slot}" not in wanted) for p in made)
 
 
 def _linked_slots(facts: Facts) -> tuple[PlannedWorkOrder, ...]:

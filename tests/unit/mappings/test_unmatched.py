@@ -239,3 +239,21 @@ def test_a_cancelled_order_is_not_decided_again(make):
     assert redecided(facts, make.policy()) == nothing(facts)
     going = make.facts(plan=make.plan())
     assert [effect.key for effect in redecided(going, make.policy()).effects] == ["create:do1:fiber:1:1"]
+
+
+def test_one_that_another_life_made_is_flagged_by_a_review(make, revised):
+    """The state that knew its rule is gone; this one decided on a version for which no rule matches."""
+    facts = replace(revised(), plan=make.plan(action="add"))
+    facts = replace(facts, plan=replace(facts.plan, work_orders=()))
+    decision = creations((), facts, _policy(make))
+    (note,) = decision.effects
+    assert note.key.startswith("unmatched:do1:")
+    assert _slots(decision) == [("fiber", 1, True, None)]
+    assert creations((), replace(facts, plan=decision.plan), _policy(make)).effects == ()
+
+
+def test_one_that_another_life_made_and_that_is_still_prescribed_joins_the_plan(make, revised):
+    facts = replace(revised(), plan=replace(make.plan(action="add"), work_orders=()))
+    decision = creations((), facts, make.policy(tables=(make.table(make.rule("fiber", action="add")),)))
+    assert decision.effects == ()
+    assert _slots(decision) == [("fiber", 1, False, None)]
