@@ -172,6 +172,14 @@ def ponr_refused(source: str, by: str, fields: Iterable[FieldChange]) -> str:
     return "\n".join([head, *map(_changed, fields)])
 
 
+PONR_MEANWHILE = "the point of no return was reached before the change could be sent"
+
+
+def not_sent(what: str, why: str, fields: Iterable[FieldChange]) -> str:
+    """For a write that syncd itself held back in the step that sends: field service was not asked."""
+    return "\n".join([f"syncd did not {what}: {why}. Please check:", *map(_changed, fields)])
+
+
 def ponr_cancelled(source: str, by: str) -> str:
     return (
         f"{source} was cancelled past the point of no return ({by}): its work orders were not cancelled. "

@@ -50,18 +50,33 @@ def settled(
 
 
 def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decision:
-    """The follow-ups of an effect that was parked. A note that cannot be written is not written about, nor is what
-    shows the work orders: their notes say the same."""
+    """The follow-ups of an effect that was parked, or held back in the step that sends. A note that cannot be written is
+    not written about, nor is what shows the work orders: their notes say the same."""
     because = Reason(f"{effect.key} was refused: {reason}")
     if effect.kind in _TOLD_BY_NOTES:
         return nothing(facts, because)
-    wording = _REFUSALS.get(effect.kind)
-    text = wording(reason) if wording else notes.refused(_attempt(effect, facts), reason)
     key = f"refusal:{effect.key}:{digest(reason)}"
+    text = _refusal(effect, reason, facts)
     note = note_on_subject(facts, policy, key, text, because=f"{effect.key} was refused")
     rest = follow_up(_without(effect, facts), policy)
     void = tuple(_void_with(effect, facts, policy))
     return combined(facts, [replace(nothing(facts, because), effects=(note,), supersede=void), rest])
+
+
+def _refusal(effect: Effect, reason: str, facts: Facts) -> str:
+    if reason == notes.PONR_MEANWHILE:
+        return notes.not_sent(_attempt(effect, facts), reason, _wished_for(effect))
+    wording = _REFUSALS.get(effect.kind)
+    return wording(reason) if wording else notes.refused(_attempt(effect, facts), reason)
+
+
+def _wished_for(effect: Effect) -> Sequence[FieldChange]:
+    """What an update was to write. Nobody may have seen what stands there."""
+    new = {**effect.values, **{target: one.value for target, one in effect.references.items()}}
+    return [
+        FieldChange(target, effect.before.get(target, "(not known)"), value)
+        for target, value in sorted(new.items())
+    ]
 
 
 def _void_with(effect: Effect, facts: Facts, policy: Policy) -> Iterator[str]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from connectors.errors import Missing
 from connectors.ports import FieldService, OrderManagement
-from mappings import ponr
+from mappings import notes, ponr
 from mappings.closure import is_closed
 from mappings.decisions import Policy, prescribed
 from mappings.effects import Effect
@@ -40,7 +40,6 @@ class Verdict:
 
 
 SEND = Verdict(Next.SEND)
-PONR_REACHED = "the point of no return was reached before the change could be sent; please check it"
 
 
 class Recheck:
@@ -83,7 +82,7 @@ class Recheck:
         if policy.ponr_mode is ponr.Mode.STRICT and any(
             record.is_true("ponr") for record in (*above, *self._other_lines(above))
         ):
-            return Verdict(Next.REFUSE, PONR_REACHED)
+            return Verdict(Next.REFUSE, notes.PONR_MEANWHILE)
         return SEND
 
     def cancel(self, effect: Effect, current: Record) -> Verdict:

@@ -86,6 +86,12 @@ def define_order_management(d: Dictionary) -> None:
         display="email",
     )
     d.define(
+        "sn_ind_tmt_orm_order_line_related_items",
+        f"order_line_item:ref({ORDER_LINE}) relationship_type(100) related_item(255)",
+        label="Order Line Related Item",
+        display="relationship_type",
+    )
+    d.define(
         INFLIGHT_CHANGE,
         f"order_line_item:ref({ORDER_LINE}) line_version:int change_type(40)",
         label="Inflight Change",

@@ -6,6 +6,7 @@ Each test has orders of its own; what is asserted is read from the two servers.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ class Order:
     def router(self) -> dict[str, str]:
         """The domain order of the first router: it has two work orders."""
         return next(r for r in self.domain_orders() if r["short_description"].startswith("Managed Router"))
+
+    def surveyed(self) -> str:
+        """The order task, which has a work order of its own."""
+        return next(
+            row["sys_id"] for row in self.site.sandbox.rows("om", TASK) if row["sys_id"] in self.subjects()
+        )
 
     def subjects(self) -> list[str]:
         ids = [row["sys_id"] for row in self.domain_orders()]
@@ -104,6 +111,13 @@ def owner(work_order: dict[str, str]) -> str:
 @pytest.fixture(scope="module", autouse=True)
 def prompt(site: Any) -> None:
     site.control("POST", "settings", decomposition_delay_ms=200)
+
+
+@pytest.fixture(autouse=True)
+def calm(site: Any) -> Iterator[None]:
+    """No fault outlives its test."""
+    yield
+    site.clear()
 
 
 def test_a_revision_is_held_with_one_note_and_its_content_goes_out_at_its_end(site: Any) -> None:
@@ -181,6 +195,38 @@ def test_one_line_at_the_point_of_no_return_locks_the_order_until_it_is_cleared(
     order.until("the notes", lambda: len(order.notes("amended")) == PER_UNIT)
 
 
+def test_a_point_of_no_return_between_the_decision_and_the_send_stops_the_change(site: Any) -> None:
+    """Field service is busy from the first send until the line has its flag."""
+    order = Order(site)
+    site.mark()
+    site.fault(system="fsm", kind="rate_limit", method="PATCH", table="wm_order", retry_after=1)
+    site.control("POST", f"records/{LINE}/{order.lines[0]}", values={"priority": "2"})
+    order.until("a first send", lambda: site.fresh("remote.unavailable"))
+    site.control("POST", f"ponr/{LINE}/{order.lines[0]}", value=True)
+    site.clear()
+    order.until("the refusals", lambda: len(order.notes("refusal")) == PER_UNIT)
+    note = order.notes("refusal", order.router()["sys_id"])[0]
+    assert order.work_orders(order.router()["sys_id"])[0]["number"] in note
+    assert "the point of no return was reached before the change could be sent" in note
+    assert "Field service refused" not in note
+    assert "- priority: 3 -> 2" in note
+    order.stays()
+    assert {row["priority"] for row in order.work_orders()} <= {"3", "4"}
+    assert order.notes("amended") == []
+
+
+def test_a_cancelled_order_task_takes_its_own_work_order_along_and_no_other(site: Any) -> None:
+    order = Order(site)
+    survey = order.surveyed()
+    site.control("POST", f"domain-orders/{survey}/cancel")
+    order.until("the cancel", lambda: order.states(survey) == {"canceled": 1})
+    (note,) = order.until("its note", lambda: order.notes("status", survey))
+    assert ", because Order task OMTASK" in note
+    order.stays()
+    assert order.states() == {"canceled": 1, "ready_for_dispatch": PER_UNIT - 1}
+    assert len(order.notes("status")) == 1
+
+
 def test_a_cancelled_domain_order_takes_its_children_along_and_a_refusal_waits_for_a_person(
     site: Any,
 ) -> None:
@@ -197,6 +243,46 @@ def test_a_cancelled_domain_order_takes_its_children_along_and_a_refusal_waits_f
     assert "cancel_work_order" in site.ground.verb("quarantine", "list").stdout
     order.until("its notes", lambda: len(order.notes("status")) >= PER_UNIT - 1)
     site.control("POST", "settings", cancel_in_progress=True)
+
+
+def test_a_cancel_that_comes_after_the_last_task_was_closed_waits_for_a_person(site: Any) -> None:
+    """An agent closes the work order while the cancel is on its way."""
+    order = Order(site)
+    survey = order.surveyed()
+    (work_order,) = order.work_orders(survey)
+    site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=600, count=1)
+    site.control("POST", f"domain-orders/{survey}/cancel")
+    order.until("the send", lambda: not site.control("GET", "faults")["faults"])
+    site.control("POST", f"work-orders/{work_order['sys_id']}/advance", to="closed")
+    (note,) = order.until("the refusal", lambda: order.notes("refusal", survey))
+    assert f"Field service refused to cancel work order {work_order['number']}" in note
+    assert "Work Order State Flow" in note
+    assert parked(site, work_order)
+    order.until("the status", lambda: "Closed Complete" in " ".join(order.notes("status", survey)))
+    order.stays()
+    assert order.states(survey) == {"closed_complete": 1}
+
+
+def test_a_cancel_whose_reason_is_lost_on_the_way_waits_for_a_person(site: Any) -> None:
+    """An access rule keeps the reason from field service, which demands one."""
+    order = Order(site)
+    survey = order.surveyed()
+    (work_order,) = order.work_orders(survey)
+    site.fault(system="fsm", kind="drop_fields", table="wm_order", fields=["work_notes"])
+    site.control("POST", f"domain-orders/{survey}/cancel")
+    (note,) = order.until("the refusal", lambda: order.notes("refusal", survey))
+    assert "mandatory: Work notes" in note
+    order.stays()
+    site.clear()
+    key = parked(site, work_order)
+    assert site.ground.verb("quarantine", "retry", key, "--by", "A. Meier").returncode == 0
+    order.until("the cancel", lambda: order.states(survey) == {"canceled": 1})
+
+
+def parked(site: Any, work_order: dict[str, str]) -> str:
+    """The key of the write to a work order that waits for a person."""
+    (line,) = [e for e in site.events("effect.parked") if e["work_order"] == work_order["sys_id"]]
+    return str(line["key"])
 
 
 def test_an_order_that_is_approved_again_gets_the_next_generation(site: Any) -> None:

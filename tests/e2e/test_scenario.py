@@ -151,6 +151,8 @@ def test_a_cancelled_order_cancels_its_work_orders_with_a_reason(act: Act) -> No
         return all(row["state_name"] == "canceled" and act.site.sandbox.notes(row["sys_id"]) for row in rows)
 
     act.until("the cancellation", cancelled)
+    act.until("the notes", lambda: len(act.notes("status")) == WORK_ORDERS)
+    assert all(", because " in note and " was cancelled" in note for note in act.notes("status"))
     assert act.count() == WORK_ORDERS
     act.stays()
 

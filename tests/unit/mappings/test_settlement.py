@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mappings import notes
 from mappings.changes import What
 from mappings.decisions import decide, follow_up, refused, settled
 from mappings.effects import Effect, EffectKind, Reference
@@ -220,6 +221,24 @@ def test_a_refusal_is_noted_with_its_reason(make, kind, given, said):
     assert note.text.startswith(f"Field service refused to {said}: Parts are shipped\n")
     assert note.key.startswith(f"refusal:{effect.key}:")
     assert decision.because[0].text == f"{effect.key} was refused: Parts are shipped"
+
+
+def test_what_the_point_of_no_return_held_back_is_noted_with_the_change_and_blames_nobody(make):
+    effect = _effect(
+        EffectKind.UPDATE_WORK_ORDER,
+        values={"priority": "2", "description": "new"},
+        references={"location": Reference("location", "name", "South")},
+        before={"priority": "3", "location": "North"},
+    )
+    facts = make.in_play(links=(make.link(noted=True),))
+    (note,) = refused(effect, notes.PONR_MEANWHILE, facts, make.policy()).effects
+    assert note.text.splitlines()[:-1] == [
+        "syncd did not update work order WO1 (Fiber Installation): the point of no return was reached before the "
+        "change could be sent. Please check:",
+        "- description: (not known) -> new",
+        "- location: North -> South",
+        "- priority: 3 -> 2",
+    ]
 
 
 def test_another_reason_is_another_note(make):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mappings.model import Kind
+from mappings.notes import PONR_MEANWHILE
 from mappings.ponr import Scope
-from syncd.recheck import PONR_REACHED
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_flag_that_comes_between_decision_and_send_is_honoured(order, scope, s
     order.deliver()
     assert places(order) == {"location/there" if sent else "location/here"}
     order.settle_down()
-    assert any(PONR_REACHED in note for note in order.notes_on("DO1")) is not sent
+    assert any(PONR_MEANWHILE in note for note in order.notes_on("DO1")) is not sent
 
 
 def test_a_line_beside_that_does_not_parse_may_be_past_the_point_and_is_waited_for(order):
