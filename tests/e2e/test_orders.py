@@ -14,6 +14,7 @@ import pytest
 LINE = "sn_ind_tmt_orm_order_line_item"
 DOMAIN_ORDER = "sn_ind_tmt_orm_domain_order"
 TASK = "sn_ind_tmt_orm_order_task"
+PLENTY = 1000
 PER_UNIT = 4
 """Work orders that one unit of the product gets."""
 
@@ -196,14 +197,13 @@ def test_one_line_at_the_point_of_no_return_locks_the_order_until_it_is_cleared(
 
 
 def test_a_point_of_no_return_between_the_decision_and_the_send_stops_the_change(site: Any) -> None:
-    """Field service is busy from the first send until the line has its flag."""
+    """Field service is busy from the first send on, so that none arrives before the line has its flag."""
     order = Order(site)
-    site.mark()
-    site.fault(system="fsm", kind="rate_limit", method="PATCH", table="wm_order", retry_after=1)
+    busy = {"kind": "rate_limit", "retry_after": 1, "count": PLENTY}
+    site.fault(system="fsm", method="PATCH", table="wm_order", **busy)
     site.control("POST", f"records/{LINE}/{order.lines[0]}", values={"priority": "2"})
-    order.until("a first send", lambda: site.fresh("remote.unavailable"))
+    order.until("a first send", lambda: site.control("GET", "faults")["faults"][0]["count"] < PLENTY)
     site.control("POST", f"ponr/{LINE}/{order.lines[0]}", value=True)
-    site.clear()
     order.until("the refusals", lambda: len(order.notes("refusal")) == PER_UNIT)
     note = order.notes("refusal", order.router()["sys_id"])[0]
     assert order.work_orders(order.router()["sys_id"])[0]["number"] in note
