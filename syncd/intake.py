@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import Leave, RolledBack, Safety, Tally
 from syncd.timing import Spent, deciding
+from syncd.traits import OWNERS, describing
 
 FEEDS: Mapping[System, tuple[Kind, ...]] = {
     System.ORDER_MANAGEMENT: (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK),
@@ -177,7 +178,7 @@ class Intake:
         quiet: bool = False,
     ) -> None:
         """Everything that a page shows, inside the caller's transaction; no watermark moves."""
-        _preload(tx, (*above, *page.records))
+        preload(tx, (*above, *page.records))
         # Not `by_id`: another poller may have stored a newer version since we read these.
         for record in above:
             self._observer.observe_above(tx, record, sightings, quiet=quiet)
@@ -221,7 +222,7 @@ class Intake:
         self.look_between((record,))
         sightings = Sightings()
         with self._store.deciding() as tx:
-            _preload(tx, (*above, record))
+            preload(tx, (*above, record))
             for one in above:
                 self._observer.observe_above(tx, one, sightings)
             self._observer.reread(tx, record, sightings)
@@ -276,18 +277,16 @@ class Intake:
         """The rows that describe domain orders which nobody has seen before: a rule must not miss them."""
         ids = [record.id for record in records if record.kind is Kind.DOMAIN_ORDER] if self._traits else []
         new = set(ids) - self._store.known(Kind.DOMAIN_ORDER, ids)
-        mine = [record for record in records if record.kind is Kind.DOMAIN_ORDER and record.id in new]
-        owners = {
-            "domain_order": sorted(new),
-            "order_line": sorted({record.get("order_line") for record in mine} - {""}),
-        }
-        found: dict[str, Record] = {}
-        for kind, fields in self._traits.items():
-            for name in fields:
-                if owners[name]:
-                    rows = self._systems[kind.system].find_many(kind, name, owners[name])
-                    found |= {row.id: row for row in rows}
-        return list(found.values())
+        lines = {r.get("order_line") for r in records if r.kind is Kind.DOMAIN_ORDER and r.id in new} - {""}
+        return describing(self._systems, self._traits, {Kind.DOMAIN_ORDER: new, Kind.ORDER_LINE: lines})
+
+    def describing(self, kind: Kind, ids: Collection[str]) -> list[Record]:
+        """The rows that describe lines or domain orders, of the kinds whose feed has been read once: what the first pass
+        brings was so before anybody asked."""
+        if kind not in OWNERS:
+            return []
+        read = {one: fields for one, fields in self._traits.items() if self._store.watermark(one.value)}
+        return describing(self._systems, read, {kind: ids})
 
     def missing_above(self, records: Sequence[Record]) -> list[Record]:
         """Records above these that the state does not know, read by id now, topmost first; before them the rows that
@@ -382,7 +381,7 @@ def _places(page: Page) -> list[Cursor]:
     ]
 
 
-def _preload(tx: Transaction, records: Sequence[Record]) -> None:
+def preload(tx: Transaction, records: Sequence[Record]) -> None:
     """Reads the snapshots of a page in a few statements instead of hundreds."""
     by_kind: dict[Kind, list[str]] = defaultdict(list)
     for record in records:

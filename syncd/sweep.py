@@ -22,7 +22,7 @@ from mappings.keys import VERSION
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record, System
 from state.store import Store, Transaction
 from syncd.filling import fill, is_known
-from syncd.intake import Intake
+from syncd.intake import Intake, preload
 from syncd.late_links import link_late
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -36,8 +36,10 @@ WALKED = (
     Kind.DOMAIN_ORDER,
     Kind.ORDER_TASK,
     Kind.WORK_ORDER,
+    Kind.WORK_TASK,
 )
-"""Parents before children, as intake does; work orders when all that they may belong to is known."""
+"""Parents before children, as intake does; work orders when all that they may belong to is known. Rows that describe lines and
+domain orders have no state of their own: they are read with these."""
 OURS = ("correlation_id", f"syncd:{VERSION}:")
 REVIEWED_AT_ONCE = 50
 REPLAYED = 1000
@@ -156,14 +158,15 @@ class Sweep:
         gone = really_gone(remote, kind, lost, run.witness.get(kind))
         run.gone |= {(kind, id) for id in gone}
         above = self._intake.missing_above(records)
+        rows = self._intake.describing(kind, [record.id for record in records])
         self._intake.look_between(records)
         behind: list[Record] = []
 
         def act(tx: Transaction, sightings: Sightings) -> None:
-            tx.preload(kind, [record.id for record in records])
+            preload(tx, (*records, *rows))
             for record in above:
                 tx.restore(record)
-            for record in (*above, *records):
+            for record in (*above, *records, *rows):
                 self._see(run, tx, record, sightings, behind)
             for bad in stretch.unreadable:
                 tx.quarantine(bad.kind.system, bad.kind, bad.id, bad.stamp, bad.field, bad.reason, bad.body)
@@ -173,7 +176,7 @@ class Sweep:
 
         self._in_transaction(run, act)
         run.swept.stretches += 1
-        run.swept.read += len(records)
+        run.swept.read += len(records) + len(rows)
         run.swept.hidden += stretch.hidden
         for record in behind:
             self._look_at_older(run, record)

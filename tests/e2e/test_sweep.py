@@ -91,7 +91,8 @@ def test_a_change_that_leaves_no_stamp_is_found(sandbox: Sandbox, sweep: Any) ->
     shown = read_truth(sandbox).work_orders[0]["location"]
     sandbox.control("POST", f"records/cmn_location/{shown}", {"values": {"name": "Moved"}, "system": "fsm"})
     found = [f for f in sweep("--plan", code=4)["findings"] if f["what"] == "different"]
-    assert {(f["kind"], f["detail"]) for f in found} == {("work_order", "location_name")}
+    of_both = {("work_order", "location_name"), ("work_task", "location_name")}
+    assert {(f["kind"], f["detail"]) for f in found} == of_both
 
 
 def test_a_deleted_work_order_is_noted_once_and_let_go_by_a_person(

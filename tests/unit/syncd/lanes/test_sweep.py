@@ -78,6 +78,25 @@ def test_a_change_without_a_stamp_is_found_and_noted(settled):
     assert "Assigned" in settled.notes_on("DO1")[-1]
 
 
+def test_a_task_that_committed_later_than_the_overlap_is_found_and_noted(settled):
+    settled.policy = replace(settled.policy, task_note_fields=("state",))
+    settled.fsm.put(Kind.WORK_TASK, "T1", "assigned", work_order=link_of(settled).work_order)
+    settled.fsm.put(Kind.WORK_TASK, "T2", "assigned", work_order=link_of(settled).work_order)
+    settled.settle_down(2)
+    settled.time.pass_(1000)
+    settled.fsm.put(Kind.WORK_TASK, "T3", "assigned", work_order=link_of(settled).work_order)
+    settled.settle_down(1)
+    before = len(settled.notes_on("DO1"))
+    settled.fsm.change_silently(Kind.WORK_TASK, settled.id("T1"), "accepted")
+    settled.fsm.change_silently(Kind.WORK_TASK, settled.id("T2"), "closed_complete")
+    settled.settle_down(2)
+    assert len(settled.notes_on("DO1")) == before
+    assert found(settled.sweep_up()) == [(What.DIFFERENT, "T1"), (What.DIFFERENT, "T2")]
+    settled.settle_down(2)
+    assert len(settled.notes_on("DO1")) == before + 2
+    assert settled.sweep_up().findings == []
+
+
 def test_a_cancellation_that_no_feed_showed_is_carried(settled):
     settled.om.change_silently(Kind.DOMAIN_ORDER, settled.id("DO1"), "canceled")
     settled.settle_down(2)

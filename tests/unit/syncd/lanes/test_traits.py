@@ -9,6 +9,7 @@ import pytest
 from mappings.field_map import FieldMap, FieldRule
 from mappings.model import TRAIT_KINDS, Kind, System
 from syncd.intake import FEEDS
+from syncd.sweep_findings import What
 
 ROWS = Kind.CHARACTERISTIC
 
@@ -104,3 +105,44 @@ def test_every_kind_of_such_rows_has_a_place_in_the_state(described):
     with described.store.deciding() as tx:
         facts = tx.facts_for(Kind.DOMAIN_ORDER, described.id("DO1"))
     assert facts.value("line_contact.email") == "a@example.com"
+
+
+def test_a_row_that_committed_later_than_the_overlap_is_found_by_the_sweep(described):
+    described.order("Fiber Access")
+    say(described, "100")
+    described.settle_down()
+    described.time.pass_(1000)
+    say(described, "red", name="colour")  # the feed is past what committed late
+    described.settle_down(1)
+    key = ROWS, described.id("C-speed")
+    stamp = described.om.records[key].updated_at
+    say(described, "1000")
+    described.om.records[key] = replace(described.om.records[key], updated_at=stamp)
+    described.settle_down(2)
+    assert texts(described) == ["100"]
+    found = [(one.what, one.detail) for one in described.sweep_up().findings if one.kind == ROWS]
+    assert found == [(What.DIFFERENT, "value")]
+    described.settle_down(2)
+    assert texts(described) == ["1000"]
+    assert described.sweep_up().findings == []
+
+
+def test_the_sweep_leaves_rows_alone_that_no_pass_has_read_yet(world):
+    world.order("Fiber Access")
+    say(world, "100")
+    world.settle_down()
+    world.policy = replace(
+        world.policy, field_map=FieldMap((FieldRule("description", text="{characteristic.speed}"),))
+    )
+    world.traits = {ROWS: ("order_line", "domain_order")}
+    world.start()
+    assert [one for one in world.sweep_up().findings if one.kind == ROWS] == []
+
+
+def test_rows_of_another_kind_of_owner_are_not_asked_for(described):
+    described.traits = {ROWS: ("order_line",)}
+    described.start()
+    described.order("Fiber Access")
+    described.om.put(ROWS, "C1", "", domain_order=described.id("DO1"), name="speed", value="5")
+    described.take_in(ROWS)
+    assert described.intake.describing(Kind.DOMAIN_ORDER, [described.id("DO1")]) == []
