@@ -28,6 +28,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.memory import Memory
 from tests.simulation.network import PAUSE_S, Network
 from tests.simulation.ports import Port
+from tests.simulation.rules import traits_of
 from tests.simulation.shelf import give_back, opened
 
 POLL_S = {System.ORDER_MANAGEMENT: 40.0, System.FIELD_SERVICE: 45.0}
@@ -142,6 +143,7 @@ class Life:
             longest_pause_s=60,
             sweep_every_s=SWEEP_S,
             creates=machine.creates,
+            traits=traits_of(machine.policy),
         )
         return assemble(
             self.ports[System.ORDER_MANAGEMENT],  # type: ignore[arg-type] - a port speaks both protocols

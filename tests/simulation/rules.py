@@ -9,7 +9,9 @@ from mappings.closure import ClosureSettings
 from mappings.decision_table import DecisionTable
 from mappings.decisions import LinkSettings, Policy
 from mappings.field_map import FieldMap, FieldRule
-from mappings.model import Kind, System
+from mappings.model import TRAIT_KINDS, Kind, System
+from mappings.policy import ScheduleSettings
+from mappings.ponr import Mode
 from mappings.table_file import parse_table
 
 OM_ID = "om-sim"
@@ -32,6 +34,20 @@ create = [{ template = "Fiber Installation" }]
 id = "router"
 when = { specification = "Managed Router" }
 create = [{ template = "Router Staging" }, { template = "Router Installation" }]
+"""
+
+_BY_KIND = """
+[[rule]]
+id = "fast"
+when = { specification = "Fiber Access", "characteristic.kind" = "fast" }
+create = [{ template = "Router Staging" }]
+"""
+
+_CEASE = """
+[[rule]]
+id = "cease"
+when = { action = "remove" }
+create = [{ template = "Site Survey" }]
 """
 
 _ORDER_TASKS = """
@@ -82,6 +98,61 @@ def told(policy: Policy) -> Policy:
         not_mirrored=frozenset({"syncd"}),
         details_fields={Kind.DOMAIN_ORDER: SHOWN},
     )
+
+
+def described(policy: Policy) -> Policy:
+    """The same installation with rows that describe lines and domain orders, in a rule and in a text."""
+    columns = frozenset({"specification", "action", "characteristic.kind"})
+    rules = (*policy.field_map.rules, FieldRule("remark", text="speed {characteristic.speed}"))
+    by_kind = table(_DOMAIN_ORDERS + _BY_KIND, Kind.DOMAIN_ORDER, columns)
+    return replace(policy, tables=(by_kind, policy.tables[1]), field_map=FieldMap(rules))
+
+
+def moving(policy: Policy) -> Policy:
+    """The same installation with work of its own where something ends."""
+    columns = frozenset({"specification", "action"})
+    tables = (table(_DOMAIN_ORDERS + _CEASE, Kind.DOMAIN_ORDER, columns), policy.tables[1])
+    return replace(policy, tables=tables)
+
+
+def dated(policy: Policy) -> Policy:
+    """The same installation with the window of each task taken from the line."""
+    return replace(policy, schedule=ScheduleSettings({"window_end": "line.due"}, tasks="each"))
+
+
+def undoing(policy: Policy) -> Policy:
+    """The same installation where a hold takes its marker away, and what passed the gate is opened again."""
+    return replace(policy, closure=replace(policy.closure, on_hold="clear", past_gate="reopen"))
+
+
+def merging(policy: Policy) -> Policy:
+    """The same installation where a work order that ended may name the one that does its work."""
+    return replace(
+        policy,
+        links=replace(policy.links, merged="merged_into"),
+        closure=replace(policy.closure, merged="merged_into"),
+    )
+
+
+def watching(policy: Policy) -> Policy:
+    """The same installation where what happens to tasks is noted, with rows that describe lines."""
+    return replace(described(policy), task_note_fields=("state",))
+
+
+def strict_tables(policy: Policy) -> Policy:
+    """The same installation where a work order ends with its rule."""
+    return replace(policy, unmatched="cancel")
+
+
+def trusting(policy: Policy) -> Policy:
+    """The same installation where order management itself refuses edits past the point of no return."""
+    return replace(policy, ponr_mode=Mode.OM_ENFORCED)
+
+
+def traits_of(policy: Policy) -> dict[Kind, tuple[str, ...]]:
+    """The rows that it reads: those of which a rule asks, as the config does by its profile."""
+    asked = {column.partition(".")[0] for one in policy.tables for column in one.columns}
+    return {kind: ("order_line", "domain_order") for kind in TRAIT_KINDS if kind in asked}
 
 
 def policy() -> Policy:

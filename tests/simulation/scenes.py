@@ -15,7 +15,20 @@ from tests.simulation import field_service as fs
 from tests.simulation.faults import Faults
 from tests.simulation.network import Network
 from tests.simulation.ports import Port
-from tests.simulation.rules import ASKED, MARKER, told
+from tests.simulation.rules import (
+    ASKED,
+    MARKER,
+    dated,
+    described,
+    merging,
+    moving,
+    strict_tables,
+    told,
+    trusting,
+    undoing,
+    watching,
+)
+from tests.simulation.server import new, to
 from tests.simulation.shelf import give_back, opened
 from tests.simulation.stage import PERSON, Act, Scene, World, id_of
 
@@ -136,13 +149,101 @@ def made_anew(world: World) -> None:
 
 
 def drifted(world: World) -> None:
-    """Somebody changes a work order and a line behind the back of their feeds: no stamp, no version."""
-    for server, kind, id, fields in (
-        (world.fsm, Kind.WORK_ORDER, world.work_orders()[0].id, {"priority": "5"}),
-        (world.om, Kind.ORDER_LINE, id_of("line"), {"due": "2026-08-01 12:00:00"}),
+    """Somebody changes a work order, a task, a line and what describes it behind the back of their feeds: no stamp, no version."""
+    one = world.work_orders()[0].id
+    for server, kind, id, state, fields in (
+        (world.fsm, Kind.WORK_ORDER, one, "", {"priority": "5"}),
+        (world.fsm, Kind.WORK_TASK, fs.tasks_of(world.fsm, one)[0].id, "accepted", {}),
+        (world.om, Kind.ORDER_LINE, id_of("line"), "", {"due": "2026-08-01 12:00:00"}),
+        (world.om, Kind.CHARACTERISTIC, id_of("speed"), "", {"value": "1000"}),
     ):
         row = server.tables[kind][id]
-        server.tables[kind][id] = replace(row, fields={**row.fields, **fields})
+        shown = state.replace("_", " ").title() or row.state_label
+        changed = replace(row, state=state or row.state, state_label=shown, fields={**row.fields, **fields})
+        server.tables[kind][id] = changed
+
+
+def speed(value: str) -> Act:
+    """A row that describes the line."""
+    return lambda world: _describe(world, "speed", value)
+
+
+def fast(world: World) -> None:
+    """A rule matches now, by another row."""
+    _describe(world, "kind", "fast")
+
+
+def _describe(world: World, name: str, value: str) -> None:
+    row = (Kind.CHARACTERISTIC, id_of(name))
+    if world.om.get(*row) is None:
+        world.put(row[0], name, "open", order_line=id_of("line"), name=name, value=value)
+    else:
+        world.edit(row[0], name, value=value)
+
+
+def newer(world: World) -> None:
+    """Rows that take the feeds far past those that were there before: a task of a second work order, another description."""
+    survey(world)
+    _describe(world, "colour", "red")
+
+
+def merged(world: World) -> None:
+    """A dispatcher ends a work order because the one that was made by hand does its work."""
+    ours = next(one for one in world.work_orders() if one.get("correlation_id"))
+    fs.set_all(world.fsm, ours.id, "canceled", PERSON)
+    edit = to(merged_into=id_of("by hand"))
+    world.fsm.write({(Kind.WORK_ORDER, ours.id): edit}, PERSON)
+
+
+def neighbour(world: World) -> None:
+    """A second domain order of the line; its work order is made by hand."""
+    owners = {"order": id_of("order"), "order_line": id_of("line")}
+    world.put(Kind.DOMAIN_ORDER, "neighbour", "in_progress", specification="Voice", **owners)
+    made = new("draft", initiated_from=id_of("neighbour"), short_description="By hand", active="true")
+    world.fsm.write({(Kind.WORK_ORDER, id_of("by hand")): made}, PERSON)
+
+
+def pointed(*names: str) -> Act:
+    """The domain orders that the work order made by hand is for."""
+    edit = to(initiated_from=", ".join(map(id_of, names)))
+    return lambda world: world.fsm.write({(Kind.WORK_ORDER, id_of("by hand")): edit}, PERSON)
+
+
+def copied(world: World) -> None:
+    """A dispatcher copies a work order with all its fields."""
+    fields = dict(world.work_orders()[0].fields)
+    world.fsm.write({(Kind.WORK_ORDER, id_of("copy")): new("assigned", **fields)}, PERSON)
+
+
+def closed_by_hand(world: World) -> None:
+    """The domain order, while its work is open."""
+    world.edit(Kind.DOMAIN_ORDER, "domain order", "closed_complete")
+
+
+def moved(world: World) -> None:
+    """The customer moves: what stands at the old place ends, the same is provided at the new one."""
+    for place, location, action in (("old", "North", "remove"), ("new", "South", "add")):
+        world.put(
+            Kind.ORDER_LINE, f"{place} line", "in_progress", order=id_of("order"), location_name=location
+        )
+        owners = {"order": id_of("order"), "order_line": id_of(f"{place} line")}
+        what = "Fiber Access" if action == "add" else "Access Line"
+        world.put(
+            Kind.DOMAIN_ORDER, f"{place} one", "in_progress", specification=what, action=action, **owners
+        )
+
+
+def more(world: World) -> None:
+    """A revision asks for one more of it."""
+    owners = {"order": id_of("order"), "order_line": id_of("line")}
+    world.edit(Kind.ORDER_LINE, "line", quantity="2")
+    world.put(Kind.DOMAIN_ORDER, "second", "in_progress", specification="Fiber Access", **owners)
+
+
+def fewer(world: World) -> None:
+    """Another one takes it back."""
+    world.edit(Kind.ORDER_LINE, "line", quantity="1")
+    world.edit(Kind.DOMAIN_ORDER, "second", "canceled")
 
 
 def telling(world: World) -> None:
@@ -189,6 +290,15 @@ def deleted(world: World) -> None:
     world.fsm.write(dict.fromkeys(fs.keys_of(world.fsm, gone), lambda _: None), PERSON)
 
 
+LATER = "2026-09-01 12:00:00"
+
+
+def back(world: World) -> None:
+    """Its specification is as it was, in a later version of its order."""
+    world.edit(Kind.CUSTOMER_ORDER, "order", version="9")
+    world.edit(Kind.DOMAIN_ORDER, "domain order", specification="Managed Router")
+
+
 SCENES = (
     Scene("create", (), (fiber,)),
     Scene("two slots", (), (router,)),
@@ -218,7 +328,19 @@ SCENES = (
     Scene("details", (telling, router), (state("assigned"), state("closed_complete")), cycles=2),
     Scene("relations", (relating, fiber), (by_hand, survey), cycles=2),
     Scene("quarantine", (fiber,), (garbled, corrected), cycles=2),
-    Scene("sweep", (router,), (drifted,), cycles=2, sweeps=True),
+    Scene("sweep", (fiber, speed("100"), newer), (drifted, copied), sweeps=True, config=watching),
     Scene("vanished", (router,), (deleted,), cycles=2, sweeps=True),
+    Scene("characteristics", (fiber, speed("100")), (speed("1000"), fast), config=described),
+    Scene(
+        "merged and pointed",
+        (fiber, neighbour),
+        (merged, pointed("neighbour", "domain order"), pointed("domain order")),
+        config=merging,
+    ),
+    Scene("windows", (router,), (line(due=LATER), line(due="", ponr="true")), config=dated),
+    Scene("undone", (fiber,), (ask, closed_by_hand), cycles=3, config=undoing),
+    Scene("rule lost and back", (router,), (subject(specification="Voice"), back), config=strict_tables),
+    Scene("trusted", (fiber,), (line(ponr="true", priority="1"), line(priority="3")), config=trusting),
+    Scene("move and quantity", (fiber,), (moved, more, fewer), config=moving),
     Scene("backfill", (), (line(priority="1"),), history=(router, by_hand)),
 )

@@ -227,6 +227,7 @@ _PREFIX = {
     Kind.ORDER_LINE: "ORDL",
     Kind.DOMAIN_ORDER: "DO",
     Kind.ORDER_TASK: "OT",
+    Kind.CHARACTERISTIC: "CHR",
     Kind.WORK_ORDER: "WO",
     Kind.WORK_TASK: "WOT",
 }

@@ -58,10 +58,10 @@ class World:
         self.url = ""
         """The state that is played on, for a verb of a person."""
 
-    def put(self, kind: Kind, name: str, state: str, **fields: str) -> None:
+    def put(self, kind: Kind, name: str, state: str, /, **fields: str) -> None:
         self.om.write({(kind, id_of(name)): new(state, **fields)}, PERSON)
 
-    def edit(self, kind: Kind, name: str, state: str = "", **fields: str) -> None:
+    def edit(self, kind: Kind, name: str, state: str = "", /, **fields: str) -> None:
         self.om.write({(kind, id_of(name)): to(state, **fields)}, PERSON)
 
     def order(self, specification: str) -> None:
@@ -132,6 +132,8 @@ class Scene:
     sweeps: bool = False
     """Each cycle has a sweep in it."""
     creates: str = "own_id"
+    config: Callable[[Policy], Policy] = lambda usual: usual
+    """What the installation has that others have not."""
     history: tuple[Act, ...] = ()
     """What was there before the baseline; then a backfill of it runs beside each cycle, until it is complete."""
 
@@ -165,6 +167,7 @@ class Stage:
         self._variant = variant
         self.end = world = World()
         """As the last playing has left it."""
+        world.policy = scene.config(world.policy)
         self._make_state(world)
         with self.machine(world, place.ready) as machine:
             life = Life(machine, "before")
