@@ -11,7 +11,7 @@ from connectors.ports import Cursor, Page, Position
 from mappings.model import Kind, System
 from state import snapshots, watermarks
 from state.inserts import insert_or_replace
-from syncd import intake
+from syncd import intake, sweep
 from syncd.intake import Pass
 from syncd.wiring import App
 from tests.simulation import traps
@@ -160,6 +160,10 @@ def _clock_of(ahead: timedelta) -> Callable[..., Cursor | None]:
     return mark
 
 
+def _describes_nothing(self: Any, kind: Kind, ids: Any) -> list[Any]:
+    return []
+
+
 FEEDS: tuple[Bad, ...] = (
     Bad(
         "watermark greater",
@@ -265,5 +269,17 @@ FEEDS: tuple[Bad, ...] = (
         "a slow pass takes it back",
         swap=((watermarks, "advance", _overwritten),),
         plan=SHORT,
+    ),
+    Bad(
+        "sweep without tasks",
+        "one that commits later than any overlap is never found",
+        swap=((sweep, "WALKED", tuple(kind for kind in sweep.WALKED if kind is not Kind.WORK_TASK)),),
+        trap=traps.changed_behind_the_feeds,
+    ),
+    Bad(
+        "sweep without describing rows",
+        "one that commits later than any overlap is never found",
+        swap=((intake.Intake, "describing", _describes_nothing),),
+        trap=traps.changed_behind_the_feeds,
     ),
 )

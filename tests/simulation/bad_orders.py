@@ -125,6 +125,16 @@ def _unseen(self: Any, *_: Any) -> None:
     """What a feed brings of a closed order is nobody's business."""
 
 
+def _close_whatever_changed(self: Any, effect: Any) -> Any:
+    return _CLOSE(self, replace(effect, expected_version=None))
+
+
+def _close_by_what_was_read(self: Any, effect: Any) -> Any:
+    """The domain order is read once more, and none of its work orders."""
+    return _CLOSE(self, replace(effect, still_closed=()))
+
+
+_CLOSE = recheck.Recheck.close
 _CLOSE_UNLOOKED: Swap = (recheck.Recheck, "close", _close_unlooked)
 
 
@@ -243,6 +253,20 @@ ORDERS: tuple[Bad, ...] = (
         swap=((Gate, "_look_back", _no_look_back), (Observer, "_look_for_breach", _unseen)),
         model="gate D6 D7 D8",
         trap=traps.reopened_in_the_window,
+    ),
+    Bad(
+        "close not conditional",
+        "the order has changed since the answer",
+        swap=((recheck.Recheck, "close", _close_whatever_changed),),
+        model="gate D9c",
+        trap=traps.respecified_before_the_close,
+    ),
+    Bad(
+        "no fence before the close",
+        "a work order was opened between the answer and its send",
+        swap=((recheck.Recheck, "close", _close_by_what_was_read),),
+        model="gate D9b",
+        trap=traps.reopened_before_the_close,
     ),
     Bad("stale read in a decision", "it was overtaken before it was taken", _stale_facts, plan=SHORT),
     Bad(

@@ -27,8 +27,8 @@ from tests.simulation.lives import LEASE_S, PAGE, Life, Variant
 from tests.simulation.network import LAG_S, SETTLE_S
 from tests.simulation.places import Files, Mains
 from tests.simulation.power import Disk
-from tests.simulation.rules import table
-from tests.simulation.stage import Scene, Stage, World, id_of
+from tests.simulation.rules import table, watching
+from tests.simulation.stage import STEP_S, Scene, Stage, World, id_of
 
 MEMORY = Path("/dev/shm")
 CLOSED = Scene("closed", (scenes.fiber, scenes.state("closed_complete")), ())
@@ -218,11 +218,13 @@ def made_by_hand_just_now(variant: Variant) -> str:
 def _released(world: World, life: Life, although: str) -> str:
     answer_requests(life.app)
     life.app.delivery.drain(lambda: False)
+    return _although(world, although)
+
+
+def _although(world: World, what: str) -> str:
     record = _domain_order(world)
     return (
-        f"S8: {record.number} is {record.state} although {although}"
-        if record.state == "closed_complete"
-        else ""
+        f"S8: {record.number} is {record.state} although {what}" if record.state == "closed_complete" else ""
     )
 
 
@@ -244,8 +246,54 @@ def reopened_in_the_window(variant: Variant) -> str:
         return "S8: it was closed with an open work order, and nobody was told" if closed and not told else ""
 
 
+def respecified_before_the_close(variant: Variant) -> str:
+    """A release is decided; before it is sent the order becomes one that needs other work orders."""
+    with _answered(variant) as (world, life):
+        scenes.subject(specification="Managed Router")(world)
+        life.app.delivery.drain(lambda: False)
+        return _although(world, "its work orders are not made yet")
+
+
+def reopened_before_the_close(variant: Variant) -> str:
+    """A release is decided; before it is sent an agent reopens the work order."""
+    with _answered(variant) as (world, life):
+        world.all_work_orders("work_in_progress")
+        life.app.delivery.drain(lambda: False)
+        return _although(world, "its work order is open again")
+
+
+@contextmanager
+def _answered(variant: Variant) -> Iterator[tuple[World, Life]]:
+    """All work is done, and the gate has decided on a release that nobody has sent yet."""
+    with _life(CLOSED, variant) as (world, life, _):
+        scenes.ask(world)
+        for _look in range(3):  # the first sees the request, the second waits for its search
+            for system in System:
+                take_in(life.app, system, lambda: False)
+            answer_requests(life.app)
+            world.hub.run_until(world.hub.now + STEP_S)
+        yield world, life
+
+
 def _domain_order(world: World) -> Record:
     return world.om.tables[Kind.DOMAIN_ORDER][id_of("domain order")]
+
+
+# -- rows that no feed shows -------------------------------------------------------------------------------------------
+
+
+def changed_behind_the_feeds(variant: Variant) -> str:
+    """A task moves on, and what describes a line changes, in transactions that commit later than any overlap."""
+    before = (scenes.router, scenes.speed("100"), scenes.newer)
+    scene = Scene("late", before, (scenes.drifted,), 3, sweeps=True, config=watching)
+    with _stage(scene, variant) as stage:
+        stage.play()
+        task = next(one for one in stage.end.fsm.rows(Kind.WORK_TASK) if one.state == "accepted")
+        remarks = {one.get("remark") for one in stage.end.work_orders()}
+        said = [entry.text for entry in stage.end.om.entries(id_of("domain order"))]
+    if not any(task.number in text for text in said):
+        return f"S3: {task.number} is Accepted, and no note says so"
+    return "" if remarks == {"speed 1000"} else f"S3: the line says speed 1000, its work orders say {remarks}"
 
 
 # -- plans and generations ---------------------------------------------------------------------------------------------
