@@ -1,5 +1,7 @@
 # Everything runs from a virtual environment that this file makes; nothing needs activating.
 SHELL := /bin/bash
+# Hundreds of processes are started: where the environment forbids bytecode each would compile all of syncd anew.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
