@@ -59,19 +59,20 @@ class Histories:
         self._monotonic = monotonic
         self._lock = Lock()
         self._found: OrderedDict[tuple[Kind, str, int, int], tuple[Record, ...]] = OrderedDict()
-        self._rests_until = 0.0
-        self._told = False
+        self._rests_until: dict[Kind, float] = {}
+        """Tables are audited each by itself: what one lacks says nothing about the other."""
+        self._told: set[Kind] = set()
 
     def look(self, records: Iterable[Record]) -> None:
         """Reads what these were since they were seen last. Raises `Busy` only: then the caller is to wait anyway."""
-        if not self._policy().history_limit or self._monotonic() < self._rests_until:
+        if not self._policy().history_limit:
             return
         new = [one for one in records if one.kind in (Kind.WORK_ORDER, Kind.WORK_TASK)]
         jumps = self._jumps(new) if new else []
         for kind in (Kind.WORK_ORDER, Kind.WORK_TASK):
             fields = noted_fields(kind, self._policy())
             some = [jump for jump in jumps if jump[1].kind is kind]
-            if some and fields:
+            if some and fields and self._monotonic() >= self._rests_until.get(kind, 0.0):
                 self._read(kind, some, fields)
 
     def between(self, before: Record, after: Record) -> tuple[Record, ...]:
@@ -104,13 +105,13 @@ class Histories:
         if silent and not told:
             self._fails(kind, silent[0].number, "it is empty where the state has changed")
         elif told:
-            self._told = False
+            self._told.discard(kind)
 
     def _fails(self, kind: Kind, number: str, reason: str) -> None:
         """Told once. It is asked again later: a right may be given, and an audit may lag."""
-        self._rests_until = self._monotonic() + REST_S
-        if not self._told:
-            self._told = True
+        self._rests_until[kind] = self._monotonic() + REST_S
+        if kind not in self._told:
+            self._told.add(kind)
             self._log.event(
                 "history.unreadable",
                 kind=kind,

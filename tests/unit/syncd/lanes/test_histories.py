@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,27 @@ def told(world):
     """The first line of each status note on the domain order, without the number and the title."""
     lines = [note.split("\n")[0] for note in world.notes_on("DO1") if " -> " in note.split("\n")[0]]
     return [line.partition("): ")[2] or line.partition(": ")[2] for line in lines]
+
+
+def kept_state(world, folder):
+    """The state as a backup would have it at this moment."""
+    with (
+        closing(sqlite3.connect(folder / "syncd.db")) as live,
+        closing(sqlite3.connect(folder / "kept")) as kept,
+    ):
+        live.backup(kept)
+    return folder / "kept"
+
+
+def put_back(world, backup):
+    """The backup takes the place of the state, and the daemon starts."""
+    world.store.close()
+    with (
+        closing(sqlite3.connect(backup)) as kept,
+        closing(sqlite3.connect(backup.parent / "syncd.db")) as live,
+    ):
+        kept.backup(live)
+    world.restart()
 
 
 def test_every_state_between_two_polls_is_noted_once_and_in_order(world, work_order):
@@ -71,7 +93,9 @@ def test_a_history_that_cannot_be_read_makes_one_note_and_one_event(world, work_
     for states in (("assigned", "accepted"), ("work_in_progress", "assigned")):
         moved(world, work_order, *states)
         world.settle_down()
+        world.time.pass_(REST_S + 1)
     assert told(world) == ["Ready for Dispatch -> accepted", "accepted -> Assigned"]
+    assert len(world.fsm.histories) == 2
     assert [one["event"] for one in events].count("history.unreadable") == 1
 
 
@@ -83,6 +107,20 @@ def test_a_history_that_is_empty_is_told_and_holds_nothing_up(world, work_order,
     assert [one["number"] for one in events if one["event"] == "history.unreadable"] == [
         world.work_orders[0].number
     ]
+
+
+def test_tasks_that_are_not_audited_hide_nothing_of_work_orders(world, work_order, events):
+    world.policy = replace(world.policy, task_note_fields=("state",))
+    task = world.fsm.put(Kind.WORK_TASK, "T1", "draft", work_order=work_order).id
+    world.settle_down()
+    for state in WAY:
+        world.fsm.edit(Kind.WORK_TASK, task, state)
+    del world.fsm.audit[task]
+    world.settle_down(rounds=1)
+    assert [one["kind"] for one in events if one["event"] == "history.unreadable"] == [Kind.WORK_TASK]
+    moved(world, work_order, *WAY)
+    world.settle_down(rounds=2)
+    assert len(told(world)) == len(WAY)
 
 
 def test_it_is_asked_again_after_a_while(world, work_order):
@@ -140,15 +178,27 @@ def test_the_first_sight_of_a_work_order_tells_no_history(world, work_order):
     assert told(world) == []
 
 
-def test_a_state_that_is_older_than_the_world_doubles_nothing(world, work_order, tmp_path):
-    """Restored from before the changes, it reads the same history, and finds that all of it was told."""
-    shutil.copy(tmp_path / "syncd.db", tmp_path / "backup")
+def test_what_another_life_told_in_one_note_is_not_told_again_in_steps(world, work_order, tmp_path):
+    """A backup from before the changes, restored when the history has just been switched on."""
+    kept = kept_state(world, tmp_path)
+    world.policy = replace(world.policy, history_limit=0)
     moved(world, work_order, *WAY)
     world.settle_down()
     before = world.notes_on("DO1")
-    world.store.close()
-    shutil.copy(tmp_path / "backup", tmp_path / "syncd.db")
-    world.restart()
+    world.policy = replace(world.policy, history_limit=20)
+    put_back(world, kept)
     world.settle_down()
-    assert world.fsm.histories[-1] == (work_order,)
+    assert world.fsm.histories == [(work_order,)]
+    assert world.notes_on("DO1") == before
+
+
+def test_a_state_that_is_older_than_the_world_doubles_nothing(world, work_order, tmp_path):
+    """Restored from before the changes, it reads the same history, and finds that all of it was told."""
+    kept = kept_state(world, tmp_path)
+    moved(world, work_order, *WAY)
+    world.settle_down()
+    before = world.notes_on("DO1")
+    put_back(world, kept)
+    world.settle_down()
+    assert world.fsm.histories == [(work_order,)] * 2
     assert world.notes_on("DO1") == before
