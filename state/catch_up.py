@@ -16,6 +16,7 @@ from mappings.model import EffectStatus, Kind, Record
 from mappings.requests import RequestStatus
 from state import outbox, schema
 from state.inserts import insert_or_ignore
+from state.prepared import Prepared
 from state.snapshots import COLUMNS, chunks, to_record
 
 _T = schema.catch_up
@@ -23,7 +24,7 @@ _R = schema.reviews
 _O = schema.outbox
 _S = schema.snapshots
 _L = schema.links
-_ONE = select(_T.c.since, _T.c.probe_from)
+_ONE = Prepared(select(_T.c.since, _T.c.probe_from))
 _DOUBT = (
     update(_O)
     .where(_O.c.status.in_(outbox.words(*outbox.sources("forgotten"))))
@@ -82,7 +83,7 @@ class CatchUp:
 
 
 def current(connection: Connection) -> CatchUp | None:
-    row = connection.execute(_ONE).first()
+    row = _ONE.first(connection)
     return None if row is None else CatchUp(*row)
 
 

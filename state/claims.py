@@ -24,6 +24,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, exis
 from mappings.effects import EffectKind
 from mappings.model import EffectStatus, System
 from state import halts, outbox, schema
+from state.prepared import Prepared
 from state.types import Claim
 
 _PENDING, _IN_FLIGHT, _IN_DOUBT, _PARKED = (
@@ -89,7 +90,7 @@ def _heads() -> Any:
 
 
 _DUE = or_(_C.c.not_before.is_(None), _C.c.not_before <= bindparam("now"))
-_NEXT = (
+_NEXT = Prepared(
     select(
         _C.c.id,
         _C.c.fence,
@@ -131,7 +132,7 @@ _TAKE = (
     )
 )
 _IN_FLIGHT_ROWS = select(_O.c.id, _O.c.kind, _O.c.system).where(_O.c.status == _IN_FLIGHT)
-_OUT_OF_TIME = (
+_OUT_OF_TIME = Prepared(
     select(_O.c.id, _O.c.kind, _O.c.system, _O.c.moved_at, _O.c.not_before, _O.c.lease_until)
     .where(
         _is_open(_O),
@@ -169,7 +170,7 @@ def claim(
 ) -> tuple[Claim, ...]:
     """Takes up to `limit` due heads, none of the systems `without`, only urgent ones of those that are `scarce`, and live ones
     of those that are `idle`. Expired leases go into doubt first."""
-    rows = connection.execute(_OUT_OF_TIME, {"now": now}).all()
+    rows = _OUT_OF_TIME.all(connection, {"now": now})
     _start_again(connection, [row for row in rows if row.moved_at > now], now)
     outbox.lose(connection, [row for row in rows if row.moved_at <= now], settle_s, lease_s, now)
     values = {
@@ -179,7 +180,7 @@ def claim(
         "scarce": [system.value for system in scarce],
         "idle": [system.value for system in idle],
     }
-    rows = list(connection.execute(_NEXT, values))
+    rows = _NEXT.all(connection, values)
     if rows:
         until = now + timedelta(seconds=lease_s)
         connection.execute(_TAKE, {"ids": [row.id for row in rows], "by": owner, "until": until, "now": now})
@@ -235,14 +236,14 @@ def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, fl
 _AT_ONCE_OR_LATER = func.coalesce(_C.c.not_before, bindparam("now", type_=schema.Instant))
 _SOONEST_HEAD = select(func.min(_AT_ONCE_OR_LATER, type_=schema.Instant)).where(*_heads())
 _SOONEST_LEASE = select(func.min(_O.c.lease_until, type_=schema.Instant)).where(_O.c.status == _IN_FLIGHT)
-_SOONEST = select(
-    _SOONEST_HEAD.scalar_subquery().label("head"), _SOONEST_LEASE.scalar_subquery().label("lease")
+_SOONEST = Prepared(
+    select(_SOONEST_HEAD.scalar_subquery().label("head"), _SOONEST_LEASE.scalar_subquery().label("lease"))
 )
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the earliest head may be claimed, or the earliest lease ends. `now`: at once. None: nothing waits."""
-    head, lease = connection.execute(_SOONEST, {"now": now}).one()
+    ((head, lease),) = _SOONEST.all(connection, {"now": now})
     if head is not None and head <= now:
         return now
     return min((instant for instant in (head, lease) if instant is not None), default=None)

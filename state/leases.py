@@ -20,13 +20,14 @@ from sqlalchemy import Connection, bindparam, delete, select, text
 from state import schema
 from state.engine import RUNNING, Database, parse_url, sqlite_file
 from state.inserts import insert_or_replace
+from state.prepared import Prepared
 from state.types import Lease, StateError, StateLocked
 
 TRIES, TRY_AGAIN_S = 5, 0.02
 SAID_BYTES = 256
 
 _T = schema.leases
-_ONE = select(_T).where(_T.c.name == bindparam("name"))
+_ONE = Prepared(select(_T).where(_T.c.name == bindparam("name")))
 _GIVE_BACK = delete(_T).where(_T.c.name == bindparam("name"), _T.c.owner == bindparam("owner"))
 _LOCK = text("SELECT pg_try_advisory_lock(:turn)")
 _LOCK_SHARED = text("SELECT pg_try_advisory_lock_shared(:turn)")
@@ -116,7 +117,7 @@ _HELD = "another syncd runs on the state {name}; stop it first, or use the one-s
 def take(connection: Connection, name: str, owner: str, lease_s: float, now: datetime) -> bool:
     """Takes or renews a lease; False while another owner has it. `now` is the clock that all owners share."""
     until = now + timedelta(seconds=lease_s)
-    row = connection.execute(_ONE, {"name": name}).first()
+    row = _ONE.first(connection, {"name": name})
     # taken in the future: the clock was set back, and the lease would last longer than it was meant to
     if row is not None and row.owner != owner and row.taken_at <= now < row.until:
         return False

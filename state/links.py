@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, select, upda
 from mappings.model import SUBJECT_KINDS, Kind, Link, Origin, Plan, PlannedWorkOrder, Record
 from state import schema
 from state.inserts import insert_or_ignore, insert_or_replace
+from state.prepared import Prepared
 from state.snapshots import COLUMNS, chunks, to_record
 
 _L = schema.links
@@ -45,7 +46,7 @@ _LACKS = exists(
     .where(_U.c.work_order == _L.c.work_order, _U.c.subject == _L.c.domain_order)
     .correlate(_L)
 )
-_OF_SUBJECT = (
+_OF_SUBJECT = Prepared(
     select(*_LINK_COLUMNS, _M.c.vanished_at, _IS_SHARED.label("shared"), _LACKS.label("lacks"), *COLUMNS)
     .select_from(
         _L.outerjoin(_S, and_(_S.c.kind == Kind.WORK_ORDER.value, _S.c.id == _L.c.work_order)).outerjoin(
@@ -58,12 +59,12 @@ _OF_SUBJECT = (
 _AMONG = (
     select(_L.c.work_order).where(_L.c.work_order.in_(bindparam("work_orders", expanding=True))).distinct()
 )
-_SUBJECTS = (
+_SUBJECTS = Prepared(
     select(_S.c.kind, _S.c.id)
     .select_from(_L.join(_S, _S.c.id == _L.c.domain_order))
     .where(_L.c.work_order == bindparam("work_order"), _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]))
 )
-_ELSEWHERE = (
+_ELSEWHERE = Prepared(
     select(_L.c.work_order, _S.c.kind, _S.c.id)
     .select_from(
         _L.join(_OTHER, _OTHER.c.work_order == _L.c.work_order).join(_S, _S.c.id == _OTHER.c.domain_order)
@@ -89,7 +90,7 @@ _PLANNED = (
     .where(_S.c.created_at >= bindparam("since"), _S.c.kind.in_([kind.value for kind in SUBJECT_KINDS]))
     .order_by(_S.c.created_at, _S.c.id)
 )
-_PLAN = (
+_PLAN = Prepared(
     select(_P, _D.c.rule, _D.c.slot)
     .select_from(_P.outerjoin(_D, and_(_D.c.domain_order == _P.c.domain_order, _D.c.rule != "")))
     .where(_P.c.domain_order == bindparam("subject"))
@@ -106,7 +107,7 @@ def among(connection: Connection, work_orders: Iterable[str]) -> frozenset[str]:
 
 def elsewhere(connection: Connection, subject: str) -> list[tuple[str, Kind, str]]:
     """The work orders of a subject that another one is linked to as well, each with the kind and id of that other one."""
-    rows = connection.execute(_ELSEWHERE, {"subject": subject})
+    rows = _ELSEWHERE.all(connection, {"subject": subject})
     return [(row.work_order, Kind(row.kind), row.id) for row in rows]
 
 
@@ -152,7 +153,7 @@ class Linked:
 
 def of_subject(connection: Connection, subject: str) -> list[Linked]:
     """The links of a domain order in the order in which they were made."""
-    rows = connection.execute(_OF_SUBJECT, {"subject": subject})
+    rows = _OF_SUBJECT.all(connection, {"subject": subject})
     return [_to_linked(row) for row in rows]
 
 
@@ -169,7 +170,7 @@ def _to_linked(row: Sequence[Any]) -> Linked:
 
 def subjects_of(connection: Connection, work_order: str) -> list[tuple[Kind, str]]:
     """The linked domain orders and order tasks that have a snapshot."""
-    return [(Kind(row.kind), row.id) for row in connection.execute(_SUBJECTS, {"work_order": work_order})]
+    return [(Kind(row.kind), row.id) for row in _SUBJECTS.all(connection, {"work_order": work_order})]
 
 
 def mark_noted(connection: Connection, subject: str, work_orders: Iterable[str]) -> None:
@@ -202,7 +203,7 @@ def planned_by(connection: Connection, table: str, since: datetime) -> tuple[tup
 
 def plan_of(connection: Connection, subject: str) -> tuple[Plan | None, frozenset[tuple[str, int]]]:
     """The plan of a domain order, and its slots whose work order vanished and was let go."""
-    rows = connection.execute(_PLAN, {"subject": subject}).all()
+    rows = _PLAN.all(connection, {"subject": subject})
     if not rows:
         return None, frozenset()
     first = rows[0]

@@ -17,6 +17,7 @@ from mappings.effects import MOVES, Decision, Effect, EffectKind, Reference
 from mappings.model import EffectStatus, Kind, KnownEffect, Link, Origin, System
 from state import concluded, schema
 from state.concluded import Known, Remembered
+from state.prepared import Prepared
 from state.types import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked, ParkedEffect
 
 O = schema.outbox  # noqa: E741 - a table alias, written with its column after it
@@ -43,9 +44,18 @@ def words(*statuses: EffectStatus) -> list[Any]:
 OPEN_WORDS = words(*(s for s in EffectStatus if s not in (EffectStatus.DONE, EffectStatus.SUPERSEDED)))
 _UNSENT = words(*(s for s in sources("overtaken") if s is not EffectStatus.IN_FLIGHT))
 
-_STORED = select(
-    O.c.key, O.c.kind, O.c.subject, O.c.system, O.c.status, O.c.attempts, O.c.first_sent_at, O.c.last_sent_at
-).where(O.c.key.in_(bindparam("keys", expanding=True)))
+_STORED = Prepared(
+    select(
+        O.c.key,
+        O.c.kind,
+        O.c.subject,
+        O.c.system,
+        O.c.status,
+        O.c.attempts,
+        O.c.first_sent_at,
+        O.c.last_sent_at,
+    ).where(O.c.key.in_(bindparam("keys", expanding=True)))
+)
 _VOID = (
     update(O)
     .where(O.c.key.in_(bindparam("keys", expanding=True)), O.c.status.in_(_UNSENT))
@@ -76,7 +86,7 @@ _LOSE = (
     )
 )
 _FORGET = delete(O).where(O.c.key.in_(bindparam("keys", expanding=True)))
-_OF_SUBJECT = (
+_OF_SUBJECT = Prepared(
     select(O.c.key, O.c.kind, O.c.status, O.c.target)
     .where(O.c.subject == bindparam("subject"), O.c.status.in_(OPEN_WORDS))
     .order_by(O.c.id)
@@ -91,8 +101,8 @@ _PARKED = (
 _OF_TARGET = select(O.c.id, O.c.effect).where(
     O.c.subject == bindparam("subject"), O.c.target == bindparam("old"), O.c.status.in_(OPEN_WORDS)
 )
-_DONE_OF = select(O.c.effect).where(
-    O.c.subject == bindparam("subject"), O.c.status == EffectStatus.DONE.value
+_DONE_OF = Prepared(
+    select(O.c.effect).where(O.c.subject == bindparam("subject"), O.c.status == EffectStatus.DONE.value)
 )
 _NEWEST_CREATE = (
     select(O.c.subject, O.c.target)
@@ -159,7 +169,7 @@ def _stored(connection: Connection, effects: Mapping[str, Effect]) -> dict[str, 
             last_sent_at=row.last_sent_at,
             is_another=_is_another(effects[row.key], row),
         )
-        for row in connection.execute(_STORED, {"keys": list(effects)})
+        for row in _STORED.all(connection, {"keys": list(effects)})
     }
     return concluded.stored(connection, (one for key, one in effects.items() if key not in found)) | found
 
@@ -215,14 +225,14 @@ def to_effect(data: Mapping[str, Any]) -> Effect:
 
 def of_subject(connection: Connection, subject: str) -> tuple[KnownEffect, ...]:
     """The effects of a domain order that are neither done nor superseded, oldest first."""
-    rows = connection.execute(_OF_SUBJECT, {"subject": subject})
+    rows = _OF_SUBJECT.all(connection, {"subject": subject})
     return tuple(KnownEffect(row.key, row.kind, EffectStatus(row.status), row.target) for row in rows)
 
 
 def remembered(connection: Connection, subject: str) -> Remembered:
     """The markers of everything that is known to have been written for a domain order."""
-    effects = connection.scalars(_DONE_OF, {"subject": subject})
-    here = frozenset(marker for effect in effects if (marker := effect.get("marker", "")))
+    effects = _DONE_OF.all(connection, {"subject": subject})
+    here = frozenset(marker for (effect,) in effects if (marker := effect.get("marker", "")))
     return concluded.remembered(connection, subject, here)
 
 

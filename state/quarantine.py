@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from mappings.model import Kind, System
 from state import schema
+from state.prepared import Prepared
 from state.types import QuarantinedRecord
 
 BODY_LIMIT = 65_536
@@ -19,7 +20,7 @@ BODY_LIMIT = 65_536
 
 _T = schema.quarantine
 _GONE = delete(_T).where(_T.c.kind == bindparam("of_kind"), _T.c.key == bindparam("of_key"))
-_EVERY = select(_T).order_by(_T.c.first_seen_at, _T.c.kind, _T.c.key)
+_EVERY = Prepared(select(_T).order_by(_T.c.first_seen_at, _T.c.kind, _T.c.key))
 
 
 def put(
@@ -74,7 +75,7 @@ def count(connection: Connection) -> int:
 
 def every(connection: Connection) -> tuple[QuarantinedRecord, ...]:
     """All of them, oldest first."""
-    rows = connection.execute(_EVERY)
+    rows = _EVERY.all(connection)
     return tuple(
         QuarantinedRecord(
             system=System(row.system),

@@ -14,14 +14,17 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from mappings.model import Kind
 from mappings.requests import Request, RequestStatus
 from state import schema
+from state.prepared import Prepared
 
 _T = schema.requests
 _HERE = _T.c.subject == bindparam("of")
-_ONE = select(_T).where(_HERE)
+_ONE = Prepared(select(_T).where(_HERE))
 _BEGIN = insert(_T)
 _REPLACE = update(_T).where(_HERE)
 _MOVE = _REPLACE.where(_T.c.stamp == bindparam("asked_at"))
-_OPEN = select(_T).where(_T.c.status != RequestStatus.OVER.value).order_by(_T.c.opened_at, _T.c.subject)
+_OPEN = Prepared(
+    select(_T).where(_T.c.status != RequestStatus.OVER.value).order_by(_T.c.opened_at, _T.c.subject)
+)
 
 
 def open_request(
@@ -45,7 +48,7 @@ def open_request(
 
 
 def get(connection: Connection, subject: str) -> Request | None:
-    row = connection.execute(_ONE, {"of": subject}).one_or_none()
+    row = _ONE.first(connection, {"of": subject})
     return None if row is None else _request(row)
 
 
@@ -65,7 +68,7 @@ def end(connection: Connection, subject: str, reason: str, now: datetime) -> boo
 
 def every_open(connection: Connection) -> tuple[Request, ...]:
     """Those that are not over, oldest first."""
-    return tuple(_request(row) for row in connection.execute(_OPEN))
+    return tuple(_request(row) for row in _OPEN.all(connection))
 
 
 def _row(request: Request, now: datetime) -> dict[str, object]:

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from state import schema
 from state.inserts import insert_or_replace
+from state.prepared import Prepared
 from state.types import SafetyStop
 
 _T = schema.safety_stops
 _OF_LANE = select(_T).where(_T.c.lane == bindparam("lane"))
-_EVERY = select(_T).order_by(_T.c.stopped_at, _T.c.lane)
+_EVERY = Prepared(select(_T).order_by(_T.c.stopped_at, _T.c.lane))
 
 
 def stop(connection: Connection, found: SafetyStop) -> None:
@@ -39,7 +40,7 @@ def of_lane(connection: Connection, lane: str) -> SafetyStop | None:
 
 def every(connection: Connection) -> tuple[SafetyStop, ...]:
     """Oldest first."""
-    rows = connection.execute(_EVERY)
+    rows = _EVERY.all(connection)
     return tuple(SafetyStop(*row) for row in rows)
 
 

@@ -18,6 +18,7 @@ from mappings.model import TRAIT_KINDS, Kind, Record
 from mappings.retention import as_far_as_known, is_reduced
 from state import schema
 from state.inserts import insert_or_replace
+from state.prepared import Prepared
 
 CHUNK = 500
 """Values in one IN list: below every database's limit."""
@@ -36,15 +37,18 @@ COLUMNS = (
 )
 """What `to_record` reads, in this order."""
 
-_ONE = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id"))
-_MANY = select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
-_NUMBERED = (
+_ONE = Prepared(select(*COLUMNS).where(_T.c.kind == bindparam("kind"), _T.c.id == bindparam("id")))
+_OF_KIND = select(*COLUMNS).where(
+    _T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True))
+)
+_MANY = Prepared(_OF_KIND)
+_NUMBERED = Prepared(
     select(*COLUMNS)
     .where(_T.c.kind == bindparam("kind"), _T.c.number == bindparam("number"))
     .order_by(_T.c.created_at, _T.c.id)
     .limit(2)
 )
-_ORDER_AND_LINES = (
+_ORDER_AND_LINES = Prepared(
     select(*COLUMNS)
     .where(
         or_(
@@ -55,8 +59,8 @@ _ORDER_AND_LINES = (
     .order_by(_T.c.id)
 )
 _IS_TRAIT = _T.c.kind.in_([kind.value for kind in TRAIT_KINDS])
-_ANY_TRAIT = select(_T.c.id).where(_IS_TRAIT).limit(1)
-_TRAITS = (
+_ANY_TRAIT = Prepared(select(_T.c.id).where(_IS_TRAIT).limit(1))
+_TRAITS = Prepared(
     select(*COLUMNS)
     .where(
         _IS_TRAIT,
@@ -69,9 +73,11 @@ _TRAITS = (
 )
 _IDS = select(_T.c.id).where(_T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True)))
 _BELOW = {
-    kind: select(_T.c.kind, _T.c.id)
-    .where(_T.c[kind.value].in_(bindparam("ids", expanding=True)))
-    .order_by(_T.c.kind, _T.c.id)
+    kind: Prepared(
+        select(_T.c.kind, _T.c.id)
+        .where(_T.c[kind.value].in_(bindparam("ids", expanding=True)))
+        .order_by(_T.c.kind, _T.c.id)
+    )
     for kind in (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.WORK_ORDER)
 }
 
@@ -79,8 +85,8 @@ _BELOW = {
 REDUCED = '{"":'
 """How the body of a reduced snapshot begins."""
 _IS_REDUCED = type_coerce(_T.c.fields, Text).startswith(REDUCED, autoescape=True)
-_REDUCED_MANY = _MANY.where(_IS_REDUCED)
-_WHOLE_IDS = _IDS.where(~_IS_REDUCED)
+_REDUCED_MANY = Prepared(_OF_KIND.where(_IS_REDUCED))
+_WHOLE_IDS = Prepared(_IDS.where(~_IS_REDUCED))
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
@@ -99,7 +105,7 @@ def known(connection: Connection, kind: Kind, ids: Iterable[str]) -> frozenset[s
     """Which of `ids` have a snapshot with its body."""
     found: set[str] = set()
     for part in chunks(dict.fromkeys(ids)):
-        found.update(connection.scalars(_WHOLE_IDS, {"kind": kind.value, "ids": part}))
+        found.update(id for (id,) in _WHOLE_IDS.all(connection, {"kind": kind.value, "ids": part}))
     return frozenset(found)
 
 
@@ -112,7 +118,7 @@ def at_rest(connection: Connection, records: Iterable[Record]) -> frozenset[tupl
         (kind, stored.id)
         for kind, some in by_kind.items()
         for part in chunks(some)
-        for stored in map(to_record, connection.execute(_REDUCED_MANY, {"kind": kind.value, "ids": part}))
+        for stored in map(to_record, _REDUCED_MANY.all(connection, {"kind": kind.value, "ids": part}))
         if same(stored, some[stored.id])
     )
 
@@ -130,7 +136,7 @@ class Snapshots:
 
     def get(self, kind: Kind, id: str) -> Record | None:
         if (kind, id) not in self._seen:
-            row = self._connection.execute(_ONE, {"kind": kind.value, "id": id}).first()
+            row = _ONE.first(self._connection, {"kind": kind.value, "id": id})
             self._seen[kind, id] = None if row is None else to_record(row)
         return self._seen[kind, id]
 
@@ -139,7 +145,7 @@ class Snapshots:
         missing = [id for id in dict.fromkeys(ids) if (kind, id) not in self._seen]
         for part in chunks(missing):
             self._seen.update(dict.fromkeys((kind, id) for id in part))
-            for row in self._connection.execute(_MANY, {"kind": kind.value, "ids": part}):
+            for row in _MANY.all(self._connection, {"kind": kind.value, "ids": part}):
                 self.learn(to_record(row))
 
     def learn(self, record: Record) -> None:
@@ -182,16 +188,16 @@ class Snapshots:
     def traits_of(self, line: Record | None, domain_order: Record | None) -> tuple[Record, ...]:
         """The rows that describe a line or a domain order. Where none was ever seen it costs nothing. Reads what is flushed."""
         if self._described is None:
-            self._described = self._connection.execute(_ANY_TRAIT).first() is not None
+            self._described = _ANY_TRAIT.first(self._connection) is not None
         if not self._described:
             return ()
         ids = {"line": line.id if line else "", "domain_order": domain_order.id if domain_order else ""}
-        return tuple(to_record(row) for row in self._connection.execute(_TRAITS, ids))
+        return tuple(to_record(row) for row in _TRAITS.all(self._connection, ids))
 
     def lines_of(self, order: str) -> tuple[Record, ...]:
         """The lines of an order, read once for all domain orders of it, and with them the order. Reads what is flushed."""
         if order not in self._lines:
-            rows = self._connection.execute(_ORDER_AND_LINES, {"order": order})
+            rows = _ORDER_AND_LINES.all(self._connection, {"order": order})
             found = [to_record(row) for row in rows]
             for record in found:
                 self.learn(record)
@@ -202,7 +208,7 @@ class Snapshots:
     def by_number(self, kind: Kind, number: str) -> Record | None:
         """The one record with this number; None when there is none, or when the number does not tell two apart."""
         self.flush()
-        found = self._connection.execute(_NUMBERED, {"kind": kind.value, "number": number}).all()
+        found = _NUMBERED.all(self._connection, {"kind": kind.value, "number": number})
         return to_record(found[0]) if len(found) == 1 else None
 
     def below(self, kind: Kind, ids: Iterable[str]) -> list[tuple[Kind, str]]:
@@ -212,7 +218,7 @@ class Snapshots:
         return [
             (Kind(row.kind), row.id)
             for part in chunks(ids)
-            for row in self._connection.execute(_BELOW[kind], {"ids": part})
+            for row in _BELOW[kind].all(self._connection, {"ids": part})
         ]
 
     def _row(self, record: Record) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     Text,
     and_,
     bindparam,
@@ -26,10 +27,13 @@ from sqlalchemy import (
 from mappings.model import Kind, Link, Origin
 from state import schema
 from state.inserts import insert_or_replace
+from state.prepared import Prepared
 from state.snapshots import chunks
 from state.types import Sweep, VanishedLink
 
 KEPT_SWEEPS = 20
+ALL = 2**31 - 1
+"""A limit that limits nothing."""
 
 _S = schema.snapshots
 _L = schema.links
@@ -44,12 +48,15 @@ _OPEN = (
         _S.c.state.not_in(bindparam("without", expanding=True)),
     )
     .order_by(_S.c.id)
+    .limit(bindparam("limit", type_=Integer))
 )
-_OPEN_UNTIL = _OPEN.where(_S.c.id <= bindparam("until"))
+_OPEN_IDS = Prepared(_OPEN)
+_OPEN_UNTIL = Prepared(_OPEN.where(_S.c.id <= bindparam("until")))
 _LINKED = (
     select(_L.c.work_order).where(_L.c.work_order > bindparam("after")).order_by(_L.c.work_order).distinct()
 )
-_LINKED_UNTIL = _LINKED.where(_L.c.work_order <= bindparam("until"))
+_LINKED_IDS = Prepared(_LINKED)
+_LINKED_UNTIL = Prepared(_LINKED.where(_L.c.work_order <= bindparam("until")))
 _TWINS = (
     select(_L.c.domain_order, _L.c.rule, _L.c.slot, _L.c.generation)
     .where(_L.c.origin == Origin.CREATED.value)
@@ -78,8 +85,10 @@ _VANISHED = (
     .where(_M.c.vanished_at.is_not(None))
     .order_by(_M.c.vanished_at, _L.c.work_order, _L.c.domain_order)
 )
-_KNOWN_MISSING = select(_M.c.id, _M.c.sweep, _M.c.vanished_at).where(
-    _M.c.kind == bindparam("kind"), _M.c.id.in_(bindparam("ids", expanding=True))
+_KNOWN_MISSING = Prepared(
+    select(_M.c.id, _M.c.sweep, _M.c.vanished_at).where(
+        _M.c.kind == bindparam("kind"), _M.c.id.in_(bindparam("ids", expanding=True))
+    )
 )
 
 
@@ -109,15 +118,22 @@ def open_ids(
     connection: Connection, kind: Kind, after: str, until: str, without: Collection[str], *, limit: int | None
 ) -> list[str]:
     """Ids behind `after` up to `until` ("" for the end) of snapshots in none of the states `without`."""
-    values = {"kind": kind.value, "after": after, "until": until, "without": sorted(without)}
-    statement = (_OPEN_UNTIL if until else _OPEN).limit(limit)
-    return list(connection.scalars(statement, values))
+    limited = ALL if limit is None else limit
+    values = {
+        "kind": kind.value,
+        "after": after,
+        "until": until,
+        "without": sorted(without),
+        "limit": limited,
+    }
+    question = _OPEN_UNTIL if until else _OPEN_IDS
+    return [id for (id,) in question.all(connection, values)]
 
 
 def linked_ids(connection: Connection, after: str, until: str) -> list[str]:
     """Linked work orders behind `after` up to `until` ("" for the end)."""
-    statement = _LINKED_UNTIL if until else _LINKED
-    return list(connection.scalars(statement, {"after": after, "until": until}))
+    question = _LINKED_UNTIL if until else _LINKED_IDS
+    return [id for (id,) in question.all(connection, {"after": after, "until": until})]
 
 
 def naming(connection: Connection, field: str, after: str, limit: int) -> list[str]:
@@ -134,7 +150,7 @@ def missed(
     first: list[str] = []
     second: list[str] = []
     for part in chunks(ids):
-        known = {row.id: row for row in connection.execute(_KNOWN_MISSING, _named(kind, part))}
+        known = {row.id: row for row in _KNOWN_MISSING.all(connection, _named(kind, part))}
         first += [id for id in part if id not in known]
         second += [id for id, row in known.items() if row.vanished_at is None and row.sweep < sweep]
     rows = [{"kind": kind.value, "id": id, "first_missing_at": now, "sweep": sweep} for id in first]
@@ -150,7 +166,7 @@ def found(connection: Connection, kind: Kind, ids: Iterable[str]) -> list[str]:
     """Forgets that records were missing; returns those that counted as vanished."""
     back: list[str] = []
     for part in chunks(ids):
-        known = connection.execute(_KNOWN_MISSING, _named(kind, part)).all()
+        known = _KNOWN_MISSING.all(connection, _named(kind, part))
         if known:
             back += [row.id for row in known if row.vanished_at is not None]
             here = and_(_M.c.kind == kind.value, _M.c.id.in_([row.id for row in known]))

@@ -17,10 +17,13 @@ from mappings.model import Kind
 from mappings.references import Unresolved
 from state import schema
 from state.inserts import insert_or_replace
+from state.prepared import Prepared
 
 _T = schema.unresolved
 _EVERY = select(_T).order_by(_T.c.since, _T.c.work_order, _T.c.target)
-_OF_SUBJECT = select(_T.c.work_order, _T.c.target, _T.c.value).where(_T.c.subject == bindparam("subject"))
+_OF_SUBJECT = Prepared(
+    select(_T.c.work_order, _T.c.target, _T.c.value).where(_T.c.subject == bindparam("subject"))
+)
 _GONE = delete(_T).where(
     _T.c.work_order == bindparam("work_order"), _T.c.target.in_(bindparam("targets", expanding=True))
 )
@@ -56,7 +59,7 @@ def forget(connection: Connection, work_order: str, *targets: str) -> None:
 
 def of_subject(connection: Connection, subject: str) -> dict[tuple[str, str], str]:
     """The value that each field (work order, field) of a subject is waiting for."""
-    rows = connection.execute(_OF_SUBJECT, {"subject": subject})
+    rows = _OF_SUBJECT.all(connection, {"subject": subject})
     return {(row.work_order, row.target): row.value for row in rows}
 
 

@@ -13,20 +13,21 @@ from sqlalchemy import Connection, bindparam, insert, select
 from mappings.model import System
 from state import schema
 from state.inserts import insert_or_replace
+from state.prepared import Prepared
 from state.types import Baseline, Identity, StateError, Watermark
 
-_ONE = select(schema.watermarks).where(schema.watermarks.c.feed == bindparam("feed"))
-_ALL = select(schema.watermarks).order_by(schema.watermarks.c.feed)
-_BASELINE = select(schema.baseline.c.at, schema.baseline.c.created_at)
+_ONE = Prepared(select(schema.watermarks).where(schema.watermarks.c.feed == bindparam("feed")))
+_ALL = Prepared(select(schema.watermarks).order_by(schema.watermarks.c.feed))
+_BASELINE = Prepared(select(schema.baseline.c.at, schema.baseline.c.created_at))
 
 
 def watermark(connection: Connection, feed: str) -> Watermark | None:
-    row = connection.execute(_ONE, {"feed": feed}).first()
+    row = _ONE.first(connection, {"feed": feed})
     return None if row is None else Watermark(*row)
 
 
 def every_watermark(connection: Connection) -> tuple[Watermark, ...]:
-    return tuple(Watermark(*row) for row in connection.execute(_ALL))
+    return tuple(Watermark(*row) for row in _ALL.all(connection))
 
 
 def advance(
@@ -51,7 +52,7 @@ def advance(
 
 
 def baseline(connection: Connection) -> Baseline | None:
-    row = connection.execute(_BASELINE).first()
+    row = _BASELINE.first(connection)
     return None if row is None else Baseline(*row)
 
 
