@@ -214,11 +214,6 @@ class Store:
         with self._database.reading() as connection:
             return watermarks.watermark(connection, feed)
 
-    def watermarks(self) -> dict[str, Watermark]:
-        """Where every feed stands, all of one instant."""
-        with self._database.reading() as connection:
-            return {mark.feed: mark for mark in watermarks.every_watermark(connection)}
-
     @contextmanager
     def deciding(self) -> Iterator[Transaction]:
         """A transaction that locks before it reads. Commits at the end of the block, or rolls back by an exception."""

@@ -43,6 +43,7 @@ from state.types import (
     Halt,
     LedgerEntry,
     Outcome,
+    QuarantinedRecord,
     SafetyStop,
     StoredEffect,
     VanishedLink,
@@ -274,7 +275,7 @@ class Transaction:
         """Gives a parked effect up; False when it is not parked."""
         return outbox.drop(self._connection, key, reason, self._now)
 
-    # -- the sweep and the safety stop -----------------------------------------------------------------------------
+    # -- the sweep, the safety stop, backfills -----------------------------------------------------------------------------
 
     def begin_sweep(self) -> int:
         """Numbers a new run of the sweep."""
@@ -317,8 +318,6 @@ class Transaction:
         """The lane has done what it was allowed to do."""
         safety.clear(self._connection, lane)
 
-    # -- backfills -------------------------------------------------------------------------------------------------
-
     def begin_backfill(self, wanted: Backfill) -> Backfill:
         """The backfill of that name as it stands; `wanted` where there was none."""
         return backfills.begin(self._connection, wanted, self._now)
@@ -328,11 +327,13 @@ class Transaction:
         after = replace(after, finished_at=self._now if finished else None)
         return backfills.move(self._connection, before, after)
 
-    # -- the rest --------------------------------------------------------------------------------------------------
-
     def watermark(self, feed: str) -> Watermark | None:
         """Where a feed stands."""
         return watermarks.watermark(self._connection, feed)
+
+    def watermarks(self) -> dict[str, Watermark]:
+        """Where every feed stands."""
+        return {mark.feed: mark for mark in watermarks.every_watermark(self._connection)}
 
     def advance(
         self,
@@ -374,6 +375,10 @@ class Transaction:
             body=body,
             now=self._now,
         )
+
+    def quarantined(self) -> tuple[QuarantinedRecord, ...]:
+        """The records that could not be read, oldest first, those of this transaction too."""
+        return quarantine.every(self._connection)
 
     def release_quarantine(self, kind: Kind, id: str) -> bool:
         """The record became readable; says whether it was in quarantine."""

@@ -179,7 +179,7 @@ class Gate:
             return  # withdrawn by what was just observed, or asked anew
         policy, was = self._policy(), current
         facts = _all_facts(tx, request)
-        evidence = self._evidence(request, look, facts)
+        evidence = self._evidence(tx, request, look, facts)
         verdict = judged(current, evidence, policy)
         if not is_final(verdict):
             assert isinstance(verdict, Hold)
@@ -198,7 +198,7 @@ class Gate:
             sightings.add(name, domain_order=request.subject, number=number, because=list(reasons))
         tx.move_request(replace(current, status=status, reasons=reasons, retry_after=None))
 
-    def _evidence(self, request: Request, look: Look, facts: list[Facts]) -> Evidence:
+    def _evidence(self, tx: Transaction, request: Request, look: Look, facts: list[Facts]) -> Evidence:
         subjects = [
             SubjectEvidence(
                 record=look.subject if one.subject.id == look.subject.id else one.subject,
@@ -211,7 +211,7 @@ class Gate:
             )
             for one in facts
         ]
-        watermarks = self._store.watermarks()
+        watermarks = tx.watermarks()
         known = {one.subject.id for one in facts} | {record.id for record in look.above.values()}
         linked = {link.work_order for one in facts for link in one.links}
         return Evidence(
@@ -228,7 +228,7 @@ class Gate:
                 for effect in one.effects
                 if effect.kind in WRITES_TO_FSM
             ),
-            quarantined=tuple(_concerning(self._store.quarantined(), known | linked)),
+            quarantined=tuple(_concerning(tx.quarantined(), known | linked)),
         )
 
     def _intake_current(self, request: Request, watermarks: Mapping[str, Watermark]) -> bool:

@@ -31,6 +31,7 @@ class Memory:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
         if name not in WRITES:
+            setattr(self, name, method)  # found at once from now on
             return method
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -39,6 +40,7 @@ class Memory:
             self._end(name)
             return result
 
+        setattr(self, name, call)
         return call
 
     @contextmanager
