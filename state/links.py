@@ -76,6 +76,11 @@ _ELSEWHERE = Prepared(
     )
     .order_by(_L.c.work_order, _S.c.id)
 )
+_LINKED = Prepared(
+    select(_L.c.work_order).where(
+        _L.c.domain_order == bindparam("subject"), _L.c.work_order == bindparam("work_order")
+    )
+)
 _NOTE = (
     update(_L)
     .where(
@@ -119,7 +124,9 @@ def remove(connection: Connection, subject: str, work_order: str) -> bool:
 
 
 def add(connection: Connection, link: Link, now: datetime) -> bool:
-    """Stores a link unless the two are linked already; says whether it did."""
+    """Stores a link unless the two are linked already, as they mostly are; says whether it did."""
+    if _LINKED.first(connection, {"subject": link.domain_order, "work_order": link.work_order}) is not None:
+        return False
     row = {
         "domain_order": link.domain_order,
         "work_order": link.work_order,

@@ -19,6 +19,7 @@ BODY_LIMIT = 65_536
 """Characters of a raw record that are kept."""
 
 _T = schema.quarantine
+_THERE = Prepared(select(_T.c.key).where(_T.c.kind == bindparam("of_kind"), _T.c.key == bindparam("of_key")))
 _GONE = delete(_T).where(_T.c.kind == bindparam("of_kind"), _T.c.key == bindparam("of_key"))
 _EVERY = Prepared(select(_T).order_by(_T.c.first_seen_at, _T.c.kind, _T.c.key))
 
@@ -60,8 +61,10 @@ def _key(id: str, body: str) -> str:
 
 
 def release(connection: Connection, kind: Kind, id: str) -> bool:
-    """The record became readable; says whether it was in quarantine."""
-    return forget(connection, kind, _key(id, ""))
+    """The record became readable; says whether it was in quarantine. Hardly any was: it is looked for before it is deleted."""
+    key = _key(id, "")
+    there = _THERE.first(connection, {"of_kind": kind.value, "of_key": key})
+    return there is not None and forget(connection, kind, key)
 
 
 def forget(connection: Connection, kind: Kind, key: str) -> bool:

@@ -275,7 +275,7 @@ class Transaction:
         """Gives a parked effect up; False when it is not parked."""
         return outbox.drop(self._connection, key, reason, self._now)
 
-    # -- the sweep, the safety stop, backfills -----------------------------------------------------------------------------
+    # -- the sweep, the safety stop, backfills --------------------------------------------------------------------
 
     def begin_sweep(self) -> int:
         """Numbers a new run of the sweep."""
