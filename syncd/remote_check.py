@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.errors import Misconfigured, Refused, RemoteError
-from connectors.ports import Cursor, FieldService, OrderManagement, Position, RemoteSystem
+from connectors.ports import Cursor, FieldService, OrderManagement, Position, Relation, RemoteSystem
 from mappings.field_map import FieldMap
-from mappings.model import Kind, System
+from mappings.model import Kind, Record, System
 from syncd.config import Config
 from syncd.intake import FEEDS
 from syncd.templates import problem_with, templates_of
@@ -45,7 +45,10 @@ def ask_all(config: Config, om: OrderManagement, fsm: FieldService) -> Iterator[
         if first.problem:
             continue
         yield from _reads(system, remote)
+        if system is System.ORDER_MANAGEMENT:
+            yield from _relations(config, om)
         if system is System.FIELD_SERVICE:
+            yield from _history(config, fsm)
             yield from _templates(config, fsm)
             yield from _references(config.field_map, fsm)
 
@@ -60,6 +63,26 @@ def _reads(system: System, remote: RemoteSystem) -> Iterator[Answer]:
 
 def _feed(remote: RemoteSystem, kind: Kind, since: Position) -> Callable[[], object]:
     return lambda: remote.changes_since(kind, since, 1)
+
+
+def _relations(config: Config, om: OrderManagement) -> Iterator[Answer]:
+    details = config.settings.details
+    if details.relations:
+        nobody = Relation(NOBODY, NOBODY, NOBODY, details.relation_type)
+        asked = "rows that relate work orders: may be read, and their type is there"
+        yield _ask(System.ORDER_MANAGEMENT, asked, lambda: om.related(nobody))
+
+
+def _history(config: Config, fsm: FieldService) -> Iterator[Answer]:
+    """Whether it may be read; that a table is audited at all, only a change shows."""
+    if config.notes.history:
+        at = fsm.server_time()
+        nobody = Record(Kind.WORK_ORDER, NOBODY, "", 0, at, at, "", "")
+        yield _ask(
+            System.FIELD_SERVICE,
+            "history of work orders: may be read",
+            lambda: fsm.history(Kind.WORK_ORDER, [(nobody, nobody)], ("state",)),
+        )
 
 
 def _templates(config: Config, fsm: FieldService) -> Iterator[Answer]:

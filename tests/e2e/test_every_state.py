@@ -91,6 +91,15 @@ def test_a_killed_daemon_finds_what_happened_while_it_was_down(world: Any, order
     assert doubled(world.truth()) == []
 
 
+def test_check_remote_says_whether_the_audit_may_be_read(world: Any) -> None:
+    assert world.ground.verb("check", "--remote").returncode == 0
+    world.fault(kind="status", status=403, method="GET", table="sys_audit", message="Insufficient rights")
+    done = world.ground.verb("check", "--remote")
+    world.clear()
+    assert done.returncode != 0
+    assert "history of work orders: may be read" in done.stdout + done.stderr
+
+
 def test_an_audit_that_our_user_may_not_read_leaves_one_note_and_one_event(world: Any, order: Any) -> None:
     """The last test of this module: what cannot be read is left alone for a while."""
     world.mark()

@@ -67,6 +67,15 @@ def test_answers_that_are_lost_and_a_killed_daemon_double_nothing(world: Any, id
     assert set(rows(world, order).values()) == {1}
 
 
+def test_check_remote_says_whether_rows_can_be_read(world: Any) -> None:
+    assert world.ground.verb("check", "--remote").returncode == 0
+    world.fault(kind="status", status=403, method="GET", table=TABLE, message="Insufficient rights")
+    done = world.ground.verb("check", "--remote")
+    world.clear()
+    assert done.returncode != 0
+    assert "rows that relate work orders" in done.stdout + done.stderr
+
+
 def test_a_table_that_our_user_may_not_write_stops_no_note(world: Any) -> None:
     world.mark()
     world.fault(kind="status", status=403, method="POST", table=TABLE, message="Operation Failed")
