@@ -21,7 +21,8 @@ from syncd.demo.world import Sandbox
 OLD = 60
 TODAY = datetime.now(UTC).date()
 PERIOD = ("--since", str(TODAY - timedelta(days=500)), "--until", str(TODAY))
-SETTINGS = {"page_size = 5\npoll_interval": "poll_interval"}
+SETTINGS = {'page_size = 5\noverlap = "2s"\npoll_interval': "poll_interval"}
+"""A page on which every row is younger than the overlap is read again until one is not; here nothing commits late."""
 
 
 @pytest.fixture
