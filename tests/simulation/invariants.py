@@ -17,7 +17,7 @@ Where each is looked at (docs/reliability.md says it for readers):
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +37,8 @@ from tests.simulation.truth import HELD, TRIGGER, Truth, shown
 
 EVERY = 20
 """The state is compared with the servers at every so many commits."""
+FEEDS = frozenset(kind.value for kind in Kind)
+"""Feeds of records; `mirroring` looks at those of notes."""
 WRITABLE = frozenset({*CARRIED, "correlation_id", "initiated_from", "template", "state"})
 
 
@@ -62,6 +64,8 @@ class Watch:
         self._url = url
         self._state = Sight(url)
         self._commits = 0
+        self._rows: Sequence[Any] = ()
+        """The watermarks as last looked at: most commits move none."""
         self._watermarks: dict[str, tuple[str, str]] = {}
         self._passed: dict[str, str] = {}
         self._versions: dict[tuple[str, str], int] = {}
@@ -76,6 +80,7 @@ class Watch:
         self.truth.forgot_at = self._now()
         self._state.close()
         self._state = Sight(self._url)
+        self._rows = ()
         self._watermarks.clear()
         self._passed.clear()
         self._versions.clear()
@@ -171,17 +176,22 @@ class Watch:
     def committed(self, _life: Life, _name: str) -> None:
         """S5 at each commit, S3 and the versions now and then."""
         rows = self._state.rows("SELECT feed, stamp, id, passed_until FROM watermarks")
+        if rows != self._rows:
+            self._check_watermarks(rows)
+            self._rows = rows
+        self._commits += 1
+        if self._commits % EVERY == 0:
+            self.compare()
+
+    def _check_watermarks(self, rows: Sequence[Any]) -> None:
         for feed, stamp, id, passed_until in rows:
             before = self._watermarks.get(feed, ("", ""))
             if (stamp, id) < before:
                 self.broken("S5", f"the watermark of {feed} goes back from {before[0]} to {stamp}")
             self._watermarks[feed] = (stamp, id)
-            if feed in set(Kind) and passed_until is not None and passed_until > self._passed.get(feed, ""):
+            if feed in FEEDS and passed_until is not None and passed_until > self._passed.get(feed, ""):
                 self._passed[feed] = passed_until
                 self._check_passed(Kind(feed), datetime.fromisoformat(passed_until))
-        self._commits += 1
-        if self._commits % EVERY == 0:
-            self.compare()
 
     def _check_passed(self, kind: Kind, until: datetime) -> None:
         """S3: a whole pass that began at an instant has seen every row as it was committed before that."""
@@ -210,8 +220,8 @@ class Watch:
             self.broken(promise, f"the product itself stopped {subject[:6]}: {reason}")
         quarantined = {tuple(row) for row in self._state.rows("SELECT kind, id FROM quarantine")}
         for feed, (stamp, _) in self._watermarks.items():
-            if feed not in set(Kind):
-                continue  # notes: `mirroring` looks at them
+            if feed not in FEEDS:
+                continue
             kind = Kind(feed)
             server = self._server(kind)
             below = datetime.fromisoformat(stamp) - timedelta(seconds=OVERLAP_S)
