@@ -276,7 +276,7 @@ class Intake:
     def _describing(self, records: Sequence[Record]) -> list[Record]:
         """The rows that describe domain orders which nobody has seen before: a rule must not miss them."""
         ids = [record.id for record in records if record.kind is Kind.DOMAIN_ORDER] if self._traits else []
-        new = set(ids) - self._store.known(Kind.DOMAIN_ORDER, ids)
+        new = self._store.unknown({Kind.DOMAIN_ORDER: ids}).get(Kind.DOMAIN_ORDER, set())
         lines = {r.get("order_line") for r in records if r.kind is Kind.DOMAIN_ORDER and r.id in new} - {""}
         return describing(self._systems, self._traits, {Kind.DOMAIN_ORDER: new, Kind.ORDER_LINE: lines})
 
@@ -297,7 +297,7 @@ class Intake:
         found when that is seen.
         """
         records = [record for record in records if record.kind not in TRAIT_KINDS]
-        resting = self._store.at_rest(records)
+        resting = self._store.at_rest(records) if records else frozenset()
         records = [record for record in records if (record.kind, record.id) not in resting]
         here = {(r.kind, r.id) for r in records}
         layers: list[Record] = []
@@ -334,18 +334,13 @@ class Intake:
             for one in claims(record, self._links())
         ]
         ids = {claim.value for claim in named if claim.match == "id"}
-        for kind in SUBJECT_KINDS:
-            ids -= self._store.known(kind, sorted(ids)) if ids else set()
-        return ids
+        unknown = self._store.unknown(dict.fromkeys(SUBJECT_KINDS, ids))
+        return ids.intersection(*(unknown.get(kind, ()) for kind in SUBJECT_KINDS))
 
     def _unknown(self, wanted: dict[Kind, set[str]], here: set[tuple[Kind, str]]) -> dict[Kind, set[str]]:
-        unknown: dict[Kind, set[str]] = {}
-        for kind, ids in wanted.items():
-            candidates = {id for id in ids if (kind, id) not in here}
-            rest = candidates - self._store.known(kind, sorted(candidates))
-            if rest:
-                unknown[kind] = rest
-        return unknown
+        return self._store.unknown(
+            {kind: {id for id in ids if (kind, id) not in here} for kind, ids in wanted.items()}
+        )
 
 
 def mark_of(

@@ -120,6 +120,11 @@ class TestSnapshots:
         assert store.known(DO, [*ids, "absent"]) == frozenset(ids)
         assert store.known(TASK, ids) == frozenset()
         assert store.known(DO, []) == frozenset()
+        assert store.unknown({DO: [*ids, "absent"], TASK: ids[:2], Kind.ORDER_LINE: []}) == {
+            DO: {"absent"},
+            TASK: set(ids[:2]),
+        }
+        assert store.unknown({DO: ids}) == {}
 
     def test_a_transaction_that_fails_leaves_nothing(self, store, make, clock):
         with pytest.raises(LookupError), store.deciding() as transaction:
