@@ -220,17 +220,22 @@ def closed_by_hand(world: World) -> None:
     world.edit(Kind.DOMAIN_ORDER, "domain order", "closed_complete")
 
 
-def moved(world: World) -> None:
-    """The customer moves: what stands at the old place ends, the same is provided at the new one."""
-    for place, location, action in (("old", "North", "remove"), ("new", "South", "add")):
-        world.put(
-            Kind.ORDER_LINE, f"{place} line", "in_progress", order=id_of("order"), location_name=location
-        )
-        owners = {"order": id_of("order"), "order_line": id_of(f"{place} line")}
-        what = "Fiber Access" if action == "add" else "Access Line"
+def moved(place: str, location: str, what: str, action: str) -> Act:
+    """One end of a move: what stands at the old place ends, the same is provided at the new one."""
+    owners = {"order": id_of("order"), "order_line": id_of(f"{place} line")}
+
+    def act(world: World) -> None:
+        fields = {"order": id_of("order"), "location_name": location}
+        world.put(Kind.ORDER_LINE, f"{place} line", "in_progress", **fields)
         world.put(
             Kind.DOMAIN_ORDER, f"{place} one", "in_progress", specification=what, action=action, **owners
         )
+
+    return act
+
+
+ceased = moved("old", "North", "Access Line", "remove")
+provided = moved("new", "South", "Fiber Access", "add")
 
 
 def more(world: World) -> None:
@@ -328,7 +333,8 @@ SCENES = (
     Scene("details", (telling, router), (state("assigned"), state("closed_complete")), cycles=2),
     Scene("relations", (relating, fiber), (by_hand, survey), cycles=2),
     Scene("quarantine", (fiber,), (garbled, corrected), cycles=2),
-    Scene("sweep", (fiber, speed("100"), newer), (drifted, copied), sweeps=True, config=watching),
+    Scene("sweep", (fiber, speed("100"), newer), (drifted,), cycles=2, sweeps=True, config=watching),
+    Scene("copied", (fiber,), (copied,), cycles=2, sweeps=True),
     Scene("vanished", (router,), (deleted,), cycles=2, sweeps=True),
     Scene("characteristics", (fiber, speed("100")), (speed("1000"), fast), config=described),
     Scene(
@@ -341,6 +347,6 @@ SCENES = (
     Scene("undone", (fiber,), (ask, closed_by_hand), cycles=3, config=undoing),
     Scene("rule lost and back", (router,), (subject(specification="Voice"), back), config=strict_tables),
     Scene("trusted", (fiber,), (line(ponr="true", priority="1"), line(priority="3")), config=trusting),
-    Scene("move and quantity", (fiber,), (moved, more, fewer), config=moving),
+    Scene("move and quantity", (fiber,), (ceased, provided, more, fewer), config=moving),
     Scene("backfill", (), (line(priority="1"),), history=(router, by_hand)),
 )
