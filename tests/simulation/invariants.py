@@ -30,16 +30,18 @@ from tests.simulation import field_service as fs
 from tests.simulation.lives import Life
 from tests.simulation.network import LAG_S, OVERLAP_S, PAUSE_S, Network, Request
 from tests.simulation.ports import US, id_of_task
-from tests.simulation.rules import ASKED, CARRIED, MARKER, NOTE_LIMIT, PLAN, SHOWN
+from tests.simulation.rules import ASKED, CARRIED, FAST, MARKER, NOTE_LIMIT, PLAN, SHOWN
 from tests.simulation.server import Key, Server
 from tests.simulation.sight import Sight
-from tests.simulation.truth import HELD, TRIGGER, Truth, shown
+from tests.simulation.truth import FIBER, HELD, TRIGGER, Truth, shown
 
 EVERY = 20
 """The state is compared with the servers at every so many commits."""
 FEEDS = frozenset(kind.value for kind in Kind)
 """Feeds of records; `mirroring` looks at those of notes."""
 WRITABLE = frozenset({*CARRIED, "correlation_id", "initiated_from", "template", "state"})
+DESCRIBING = frozenset({"remark"})
+"""Written besides where rows describe lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Watch:
                 self.broken("S6", f"{method} of {id[:8]} leaves while {other.what[0]} may still arrive")
         if method in ("update", "create") and request.keys[0][0] is Kind.WORK_ORDER:
             strange = {one.partition("=")[0] for one in rest} - WRITABLE
+            strange -= DESCRIBING if self.truth.rich else frozenset()
             if strange:
                 self.broken("S11", f"{method} writes {sorted(strange)}")
 
@@ -266,6 +269,9 @@ class Watch:
             self.broken("S2", f"{record.number} is justified by no version of its domain order ({ours})")
 
     def _justified(self, subject: str, slot: tuple[str, int]) -> bool:
+        if slot == FAST and self.truth.rich:
+            record = self.truth.om.get(Kind.DOMAIN_ORDER, subject)
+            return record is not None and self.truth.was_fast(record) and self._justified(subject, FIBER)
         for (kind, condition), slots in PLAN.items():
             field = {Kind.DOMAIN_ORDER: "specification", Kind.ORDER_TASK: "request_type"}[kind]
             for past in self.truth.om.past.get((kind, subject), ()):
@@ -440,6 +446,7 @@ def _requests(truth: Truth, by_subject: dict[str, list[Record]], deleted: set[st
             or truth.is_unapproved(subject)
             or truth.is_cancelled(subject)
             or truth.is_held(subject)
+            or truth.is_merged_into_open(family)
             or any(w.state not in fs.CLOSED for one in family for w in by_subject.get(one, []))
             or any(
                 m.state not in TRIGGER[m.kind] | {"closed_complete", "closed_incomplete", "canceled"}

@@ -71,6 +71,9 @@ PLAN: dict[tuple[Kind, str], tuple[tuple[str, int], ...]] = {
 
 CONDITION = {Kind.DOMAIN_ORDER: "specification", Kind.ORDER_TASK: "request_type"}
 
+FAST = ("fast", 1)
+"""The slot that is prescribed beside those of fiber where a row of the line says so: see `described`."""
+
 CARRIED = {
     "location": ("line", "location_name"),
     "priority": ("line", "priority"),
@@ -153,6 +156,11 @@ def traits_of(policy: Policy) -> dict[Kind, tuple[str, ...]]:
     """The rows that it reads: those of which a rule asks, as the config does by its profile."""
     asked = {column.partition(".")[0] for one in policy.tables for column in one.columns}
     return {kind: ("order_line", "domain_order") for kind in TRAIT_KINDS if kind in asked}
+
+
+def rich(policy: Policy) -> Policy:
+    """The same installation with all of that which only some have: described, dated, undoing and merging."""
+    return merging(undoing(dated(described(policy))))
 
 
 def policy() -> Policy:

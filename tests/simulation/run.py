@@ -17,18 +17,20 @@ from typing import Any
 
 from connectors.ports import BEGINNING
 from mappings.model import Kind, System
+from mappings.policy import Policy
 from syncd import logs
 from syncd.backfill import Wish
 from tests.postgres import empty_tables
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
+from tests.simulation.enriching import wanting
 from tests.simulation.faults import ALL, Faults
 from tests.simulation.invariants import Violation, Watch, final
 from tests.simulation.lives import Life, Machine, Variant, as_built
 from tests.simulation.mirroring import echo, lacks
 from tests.simulation.network import LAG_S, Network, Request
 from tests.simulation.ports import US
-from tests.simulation.rules import policy, told
+from tests.simulation.rules import policy, rich, told
 from tests.simulation.server import Server
 from tests.simulation.shelf import give_back, new_state, opened, place
 from tests.simulation.troubles import TICK_S, Troubles, begin_state
@@ -66,6 +68,8 @@ class Plan:
     """Acts of users that are left out."""
     notes: bool = False
     """People type notes in both systems, and each is mirrored; work orders are shown on their domain orders."""
+    rich: bool = False
+    """The installation has what only some have: rows that describe lines, windows of tasks, closures that are undone, merges."""
     creates: str = "own_id"
     """How field service makes ids: see `lives.Machine`."""
     daemons: int = 1
@@ -81,6 +85,8 @@ class Plan:
             parts.append(f"faults: {', '.join(sorted(self.faults)) or 'none'}")
         if self.notes:
             parts.append("notes")
+        if self.rich:
+            parts.append("rich")
         if self.creates != "own_id":
             parts.append(f"creates by {self.creates}")
         if self.without:
@@ -157,8 +163,10 @@ class Simulation:
             orders=plan.orders,
             without=plan.without,
             notes=plan.notes,
+            rich=plan.rich,
         )
         self.truth.notes = plan.notes
+        self.truth.rich = plan.rich
         if url:
             empty_tables(url)
         self.machine = self._machine(url or new_state(folder / "syncd.db"), variant)
@@ -175,13 +183,17 @@ class Simulation:
             faults=self.faults,
             url=url,
             baseline=self.om.stamp(),
-            policy=told(policy()) if self.plan.notes else policy(),
+            policy=self._policy(),
             tell=self.tell,
             defect=self._defect,
             variant=variant,
             creates=self.plan.creates,
             shared=url.startswith("postgresql"),
         )
+
+    def _policy(self) -> Policy:
+        usual = rich(policy()) if self.plan.rich else policy()
+        return told(usual) if self.plan.notes else usual
 
     def _listen(self) -> None:
         watch = self.watch
@@ -427,7 +439,11 @@ class Simulation:
 
     def _lacking(self) -> list[str]:
         """What the world lacks as it is."""
-        return [*final(self.truth, self.fsm.unwritable, self.watch.seen()), *lacks(self.truth)]
+        return [
+            *final(self.truth, self.fsm.unwritable, self.watch.seen()),
+            *lacks(self.truth),
+            *wanting(self.truth),
+        ]
 
     def _demand(self) -> None:
         if self._stopped():

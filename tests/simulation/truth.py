@@ -11,7 +11,7 @@ from datetime import datetime
 from mappings.keys import parse_correlation
 from mappings.model import Kind, Record
 from tests.simulation import field_service as fs
-from tests.simulation.rules import CARRIED, CONDITION, PLAN
+from tests.simulation.rules import CARRIED, CONDITION, FAST, PLAN
 from tests.simulation.server import Entry, Past, Server
 
 SUBJECTS = (Kind.DOMAIN_ORDER, Kind.ORDER_TASK)
@@ -19,6 +19,7 @@ TRIGGER = {
     Kind.DOMAIN_ORDER: frozenset({"qualified", "in_progress", "scheduled"}),
     Kind.ORDER_TASK: frozenset({"open", "in_progress", "scheduled", "awaiting_information"}),
 }
+FIBER = ("fiber", 1)
 CANCELLED = frozenset({"cancellation_in_progress", "canceled"})
 HELD = frozenset({"on_hold", "revision_in_progress", "assessing_cancellation", "enrichment_on_hold"})
 UNAPPROVED = frozenset({"draft", "new", "submitted", "rejected"})
@@ -35,6 +36,8 @@ class Truth:
         """When the state was last put back or lost: what had gone by then nobody may know of."""
         self.notes = False
         """Typed notes are mirrored, and work orders shown."""
+        self.rich = False
+        """The installation has what only some have: see `rules.rich`."""
         self.backfilled = False
         """Somebody had the past done too."""
 
@@ -93,7 +96,27 @@ class Truth:
             or self.is_unapproved(subject)
         ):
             return ()
-        return PLAN.get((subject.kind, subject.get(CONDITION[subject.kind])), ())
+        slots = PLAN.get((subject.kind, subject.get(CONDITION[subject.kind])), ())
+        return (*slots, FAST) if FIBER in slots and self.said_of(subject, "kind") == "fast" else slots
+
+    def was_fast(self, subject: Record) -> bool:
+        """Whether its line was ever said to be fast."""
+        line = self.line(subject)
+        return any(
+            one.record is not None
+            and one.record.get("order_line") == line.id
+            and one.record.get("value") == "fast"
+            for (kind, _), past in self.om.past.items()
+            for one in past
+            if kind is Kind.CHARACTERISTIC and line is not None
+        )
+
+    def said_of(self, subject: Record, name: str) -> str:
+        """What the row of that name says of the line of a subject, "" where there is none."""
+        line = self.line(subject)
+        rows = self.om.rows(Kind.CHARACTERISTIC) if line is not None else []
+        mine = [row for row in rows if line is not None and row.get("order_line") == line.id]
+        return next((row.get("value") for row in mine if row.get("name") == name), "")
 
     def family(self, domain_order: str) -> set[str]:
         """A domain order, its tasks, and the same of its children."""
@@ -149,6 +172,16 @@ class Truth:
                 found.add((ours.domain_order, ours.rule, ours.slot))
         return found
 
+    def is_old(self, work_order: Record) -> bool:
+        """Older than the baseline."""
+        return self.baseline is not None and work_order.created_at < self.baseline
+
+    def is_merged_into_open(self, family: set[str]) -> bool:
+        """Whether what does the work of one of the family's is open, or is gone."""
+        merged = [one.get("merged_into") for one in self.work_orders() if self.belongs_to(one) in family]
+        found = [self.fsm.get(Kind.WORK_ORDER, id) for id in merged if id]
+        return any(one is None or one.state not in fs.CLOSED for one in found)
+
     def was_ended(self, work_order: str, since: float = 0.0) -> bool:
         past = self.fsm.past.get((Kind.WORK_ORDER, work_order), [])
         states = [one.record.state for one in past if one.record is not None and one.at >= since]
@@ -180,7 +213,7 @@ class Truth:
         return {
             target: (above[where].get(field) if above[where] is not None else "")  # type: ignore[union-attr] - checked
             for target, (where, field) in CARRIED.items()
-        }
+        } | ({"remark": f"speed {self.said_of(subject, 'speed')}"} if self.rich else {})
 
     def lines(self, subject: Record) -> list[Record]:
         """All lines of its order: one of them at the PONR locks all of it."""

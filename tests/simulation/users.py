@@ -13,6 +13,7 @@ from random import Random
 from mappings.keys import parse_correlation
 from mappings.model import Kind, Record, System
 from mappings.notes import markers
+from tests.simulation import enriching
 from tests.simulation import field_service as fs
 from tests.simulation.engine import Hub
 from tests.simulation.faults import Faults
@@ -42,8 +43,9 @@ class Users:
         orders: int,
         without: frozenset[str] = frozenset(),
         notes: bool = False,
+        rich: bool = False,
     ) -> None:
-        self.weights = ACTS | NOTE_ACTS if notes else ACTS
+        self.weights = ACTS | (NOTE_ACTS if notes else {}) | (enriching.ACTS if rich else {})
         self.hub = hub
         self.om = om
         self.fsm = fsm
@@ -69,7 +71,9 @@ class Users:
             return
         before, self.random = self.random, stream
         try:
-            acted = getattr(self, f"_{name}")()
+            acted = (
+                enriching.BY_NAME[name](self) if name in enriching.BY_NAME else getattr(self, f"_{name}")()
+            )
         finally:
             self.random = before
         if acted:
