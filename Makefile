@@ -50,9 +50,10 @@ unit: $(DEV) ## unit, contract and tidy tests; the rules with branch coverage
 	$(BIN)/coverage report
 	$(BIN)/pytest -q -n 2 --dist loadfile tests --ignore tests/e2e --ignore tests/unit/mappings --ignore tests/simulation
 
-simulation: $(DEV) ## every crash point, the known-bad protocols, a few worlds with faults
+simulation: $(DEV) ## every crash point, the known-bad protocols, worlds with faults
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/simulation/test_crash_points.py
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/simulation --ignore tests/simulation/test_crash_points.py
+	$(BIN)/python -m tests.simulation --seeds 1-200
 
 SEEDS ?= 1-1000
 seeds: $(DEV) ## worlds with faults, on all cores (SEEDS=1-1000)
