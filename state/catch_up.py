@@ -60,9 +60,15 @@ _WAIT_ANEW = (
 )
 _END = delete(_T)
 _REVIEWS = (
-    select(_R.c.subject_kind, _R.c.subject).order_by(_R.c.subject).limit(bindparam("limit", type_=Integer))
+    select(_R.c.subject_kind, _R.c.subject)
+    .where(_R.c.looked.is_(False))
+    .order_by(_R.c.subject)
+    .limit(bindparam("limit", type_=Integer))
 )
-_REVIEWED = delete(_R).where(_R.c.subject.in_(bindparam("subjects", expanding=True)))
+_AMONG = _R.c.subject.in_(bindparam("subjects", expanding=True))
+_PLANNED = delete(_R).where(_AMONG, _R.c.subject.in_(select(schema.plans.c.domain_order)))
+_LOOKED = update(_R).where(_AMONG).values(looked=True)
+_FIRST_PLAN = delete(_R).where(_R.c.subject == bindparam("of"), _R.c.looked.is_(True))
 _UNLINKED = (
     select(*COLUMNS)
     .where(
@@ -127,8 +133,16 @@ def reviews(connection: Connection, limit: int) -> tuple[tuple[Kind, str], ...]:
 
 
 def reviewed(connection: Connection, subjects: Iterable[str]) -> None:
+    """They were looked at as a whole; those without a plan are kept for `has_unknown_past`."""
     for part in chunks(subjects):
-        connection.execute(_REVIEWED, {"subjects": part})
+        connection.execute(_PLANNED, {"subjects": part})
+        connection.execute(_LOOKED, {"subjects": part})
+
+
+def has_unknown_past(connection: Connection, subject: str) -> bool:
+    """Whether the first plan of a subject is being decided that was there before a catch-up: another life may have decided
+    and done one while this state did not know it. Forgets it, so that the next decision is an ordinary one."""
+    return connection.execute(_FIRST_PLAN, {"of": subject}).rowcount == 1
 
 
 def unlinked(connection: Connection) -> tuple[Record, ...]:

@@ -157,7 +157,7 @@ class _Family:
             (T.requests.c.subject, T.requests.c.status != over),
             (T.quarantine.c.id, T.quarantine.c.id != ""),
             (T.missing.c.id, T.missing.c.id != ""),
-            (T.reviews.c.subject, T.reviews.c.subject != ""),
+            (T.reviews.c.subject, T.reviews.c.looked.is_(False)),
         )
         return any(
             self._connection.scalar(select(func.count()).where(column.in_(part), condition))
@@ -230,4 +230,5 @@ def _forget(connection: Connection, names: Iterable[Name], before: datetime) -> 
         old = and_(about, _G.c.at < before)
         size += connection.scalar(select(func.sum(func.length(type_coerce(_G.c.data, Text)))).where(old)) or 0
         gone += connection.execute(delete(_G).where(old)).rowcount
+        connection.execute(delete(schema.reviews).where(schema.reviews.c.subject.in_(part)))
     return gone, size

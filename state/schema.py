@@ -24,7 +24,7 @@ from sqlalchemy import (
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration."""
 
 metadata = MetaData()
@@ -88,8 +88,10 @@ reviews = Table(
     metadata,
     Column("subject", Text, primary_key=True),
     Column("subject_kind", Text, nullable=False),
+    Column("looked", Boolean, nullable=False, server_default=false()),
 )
-"""Subjects first seen in a catch-up: they are looked at as a whole at its end."""
+"""Subjects first seen in a catch-up: they are looked at as a whole at its end, and stay until their first plan is decided:
+another life may have decided one."""
 
 decider = Table(
     "decider",

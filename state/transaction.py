@@ -177,12 +177,12 @@ class Transaction:
         return catch_up.unlinked(self._connection)
 
     def apply(self, decision: Decision, *, revive: bool = True) -> tuple[str, ...]:
-        """Makes a decision durable. Returns the keys of the effects that wait now and did not before.
-
-        Without `revive` an effect that was overtaken or given up stays so.
-        """
+        """Makes a decision durable. Returns the keys of the effects that wait now and did not before. Without `revive` an
+        effect that was overtaken or given up stays so."""
+        late = False
         if decision.plan is not None:
             links.pin(self._connection, decision.plan, self._now)
+            late = catch_up.has_unknown_past(self._connection, decision.subject)
         if decision.noted:
             links.mark_noted(self._connection, decision.subject, decision.noted)
         return outbox.apply(
@@ -190,7 +190,7 @@ class Transaction:
             decision,
             self._now,
             revive=revive,
-            unremembered=self.catching_up or self._unremembered,
+            unremembered=self.catching_up or self._unremembered or late,
             background=self._background,
             probe_from=self._catch_up.probe_from if self._catch_up else None,
             clashes=self._clashes,

@@ -326,3 +326,20 @@ def test_what_did_not_parse_while_a_fresh_state_caught_up_is_not_taken_for_new(w
     (note,) = [note for note in world.notes_on("DO1") if note not in before]
     assert "closed_complete" in note
     assert [row.id for row in world.work_orders] == [work_order.id, other.id]
+
+
+def test_a_work_order_of_an_order_on_hold_that_is_gone_is_not_made_again_when_the_hold_ends(world, tmp_path):
+    """The state is new, and the first plan is decided after its catch-up: a note names the work order that people deleted."""
+    tell(world, (ordered, approved))
+    gone, kept = world.work_orders
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), "on_hold")
+    del world.fsm.records[Kind.WORK_ORDER, gone.id]
+    fresh(world, tmp_path)
+    world.restart()
+    world.settle_down(4)
+    assert not world.store.catching_up()
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), "in_progress")
+    world.settle_down(4)
+    assert [row.id for row in world.work_orders] == [kept.id]
+    (parked,) = world.store.summary().parked
+    assert "it stood once" in parked.reason
