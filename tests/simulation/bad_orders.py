@@ -62,14 +62,14 @@ def _gate_forgets(*statuses: str) -> Swap:
     real = Gate._evidence
     create = EffectKind.CREATE_WORK_ORDER
 
-    def evidence(self: Any, request: Any, look: Any, facts: Any) -> Any:
+    def evidence(self: Any, tx: Any, request: Any, look: Any, facts: Any) -> Any:
         kept = [
             replace(
                 one, effects=tuple(e for e in one.effects if e.kind != create or e.status not in statuses)
             )
             for one in facts
         ]
-        found = real(self, request, look, kept)
+        found = real(self, tx, request, look, kept)
         return replace(found, subjects=tuple(_without_missing(s) for s in found.subjects))
 
     return (Gate, "_evidence", evidence)
@@ -104,10 +104,10 @@ def _gate_without_barrier(self: Any, request: Any, watermarks: Any) -> bool:
     return True
 
 
-def _gate_by_search_alone(self: Any, request: Any, look: Any, facts: Any) -> Any:
+def _gate_by_search_alone(self: Any, tx: Any, request: Any, look: Any, facts: Any) -> Any:
     """What a search shows as open counts, and nothing else."""
     alone = [replace(one, links=(), effects=()) for one in facts]
-    found = _EVIDENCE(self, request, look, alone)
+    found = _EVIDENCE(self, tx, request, look, alone)
     subjects = tuple(_without_missing(one) for one in found.subjects)
     return replace(found, subjects=subjects, intake_current=True, search_settled=True)
 
