@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from mappings import notes
 from mappings.effects import Decision, Effect, Reason
+from mappings.keys import parse_correlation
 from mappings.model import Facts, Kind, Record
 from mappings.note_effects import cancel_of, name, note_on_work_order, nothing
 from mappings.policy import Policy
@@ -17,7 +18,8 @@ from mappings.standing import title
 
 
 def surplus(twins: Collection[str], facts: Facts, policy: Policy) -> tuple[Record, tuple[Record, ...]] | None:
-    """Of the work orders `twins`, the oldest that is not cancelled, and the younger ones that are still open."""
+    """Of the work orders `twins`, the oldest that is not cancelled, and the younger ones that are still open. Of several that
+    were made in one second the one with the id that we chose counts as the oldest."""
     cancelled = policy.lifecycles[Kind.WORK_ORDER].cancelled
     standing = sorted(
         (
@@ -25,10 +27,16 @@ def surplus(twins: Collection[str], facts: Facts, policy: Policy) -> tuple[Recor
             for record in facts.work_orders
             if record.id in twins and record.id not in facts.vanished and record.state not in cancelled
         ),
-        key=lambda record: (record.created_at, record.id),
+        key=lambda record: (record.created_at, not _is_ours(record, policy), record.id),
     )
     open_ = tuple(record for record in standing[1:] if not policy.has_ended(record.state))
     return (standing[0], open_) if open_ else None
+
+
+def _is_ours(record: Record, policy: Policy) -> bool:
+    """Whether it has the id that we chose for it: of two that were made in one second the other one is the copy."""
+    ours = parse_correlation(record.get("correlation_id"))
+    return ours is not None and ours.own_id(policy.om_id) == record.id
 
 
 def duplicates(twins: Collection[str], facts: Facts, policy: Policy, *, cancel: bool) -> Decision:

@@ -9,6 +9,7 @@ import pytest
 
 from mappings.duplicates import duplicates
 from mappings.effects import EffectKind
+from mappings.keys import Correlation
 
 TWINS = ("wo1", "wo2")
 
@@ -55,3 +56,15 @@ def test_a_vanished_one_does_not_count(make, twice):
 
 def test_other_work_orders_of_the_subject_do_not_count(make, twice):
     assert duplicates(("wo1",), twice(), make.policy(), cancel=False).effects == ()
+
+
+def test_of_two_of_one_second_the_one_with_the_id_that_we_chose_stays(make):
+    policy = make.policy()
+    ours = Correlation("do1", "fiber", 1, 1)
+    own = ours.own_id(policy.om_id)
+    made = make.work_order(own, "assigned", correlation_id=str(ours))
+    for id in ("0" * 32, "f" * 32):
+        copy = make.work_order(id, "assigned", correlation_id=str(ours))
+        facts = make.in_play(links=(make.link(own), make.link(id)), work_orders=(copy, made))
+        (note,) = duplicates((own, id), facts, policy, cancel=False).effects
+        assert note.target == id
