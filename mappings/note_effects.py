@@ -6,6 +6,7 @@ Called by the deciding modules, so that every text is made safe and marked in th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mappings.changes import Change
 from mappings.effects import Decision, Effect, EffectKind, Reason
@@ -66,19 +67,8 @@ def cancel_of(
     work_order: str, facts: Facts, policy: Policy, key: str, reason: str, *, because: str
 ) -> Effect:
     """The cancel of a work order, with the reason that FSM demands."""
-    sign = marker(key)
-    return Effect(
-        key=key,
-        kind=EffectKind.CANCEL_WORK_ORDER,
-        system=System.FIELD_SERVICE,
-        subject_kind=facts.subject.kind,
-        subject=facts.subject.id,
-        target_kind=Kind.WORK_ORDER,
-        target=work_order,
-        because=because,
-        text=plain(reason, policy.note_limit, sign),
-        marker=sign,
-    )
+    note = note_on_work_order(facts, policy, key, reason, work_order=work_order, because=because)
+    return replace(note, kind=EffectKind.CANCEL_WORK_ORDER)
 
 
 def planned_for(facts: Facts, work_order: str) -> PlannedWorkOrder:
