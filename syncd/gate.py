@@ -118,11 +118,13 @@ class Gate:
     # -- the answer ------------------------------------------------------------------------------------------------
 
     def _answer(self, request: Request) -> int:
-        if request.search_from is None:
-            request = replace(request, search_from=self._fsm.server_time())
+        asked_from = request.search_from or self._fsm.server_time()
         with self._store.deciding() as tx:
-            if not tx.move_request(request):
+            current = _still_asked(tx, request)
+            if current is None:
                 return 0
+            request = replace(current, search_from=asked_from)
+            tx.move_request(request)
             whom = _whom_to_look_at(tx, request)
         unread = "the domain order cannot be read"
         try:
@@ -132,7 +134,9 @@ class Gate:
         sightings = Sightings()
         with self._store.deciding() as tx:
             if look is None:  # hidden for a while, or gone: the sweep finds out, and ends the request then
-                tx.move_request(replace(request, reasons=(unread,)))
+                current = _still_asked(tx, request)
+                if current is not None:
+                    tx.move_request(replace(current, reasons=(unread,)))
                 return 0
             self.answer(tx, request, look, sightings)
         sightings.tell(self._log)
@@ -174,8 +178,8 @@ class Gate:
             self._observer.observe(tx, record, sightings)
 
     def _decide(self, tx: Transaction, request: Request, look: Look, sightings: Sightings) -> None:
-        current = tx.request_of(request.subject)
-        if current is None or current.stamp != request.stamp or current.status is RequestStatus.OVER:
+        current = _still_asked(tx, request)
+        if current is None:
             return  # withdrawn by what was just observed, or asked anew
         policy, was = self._policy(), current
         facts = _all_facts(tx, request)
@@ -285,6 +289,14 @@ def request_settled(tx: Transaction, effect: Effect, outcome: Outcome, refusal: 
         tx.move_request(replace(request, status=RequestStatus.HELD, reasons=reasons, retry_after=again))
     elif isinstance(outcome, Overtaken):
         tx.move_request(replace(request, status=RequestStatus.WAITING))
+
+
+def _still_asked(tx: Transaction, request: Request) -> Request | None:
+    """A request as it stands now: since it was read, a person may have overridden it, and a feed may have ended it."""
+    current = tx.request_of(request.subject)
+    if current is None or current.stamp != request.stamp or current.status is RequestStatus.OVER:
+        return None
+    return current
 
 
 def _family(tx: Transaction, request: Request) -> list[tuple[Kind, str]]:

@@ -88,11 +88,13 @@ def _override(store: Store, request: Request, by: str, reason: str) -> None:
     from syncd import logs
     from syncd.naming import OrderNames
 
-    released = replace(
-        request, status=RequestStatus.WAITING, overridden_by=by, override_reason=reason, retry_after=None
-    )
     with store.deciding() as tx:
-        tx.move_request(released)
+        current = tx.request_of(request.subject)  # the daemon may have moved it since it was listed
+        if current is None or current.stamp != request.stamp or current.status is RequestStatus.OVER:
+            message = "the request ended at this moment; syncd gate list shows the open ones"
+            raise click.UsageError(message)
+        waiting = replace(current, status=RequestStatus.WAITING, retry_after=None)
+        tx.move_request(replace(waiting, overridden_by=by, override_reason=reason))
         entry = LedgerEntry("closure.overridden", subject=request.subject, data={"by": by, "reason": reason})
         tx.remember(entry)
     logs.configure()

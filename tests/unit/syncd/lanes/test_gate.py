@@ -217,6 +217,46 @@ def test_a_persons_word_releases_against_the_gate(gated):
     assert state_of(gated) == "closed_complete"
 
 
+def behind_the_listing(world, monkeypatch, act):
+    """Lets `act` happen once, when the gate has read which requests there are and has not moved one yet."""
+    listing = world.store.requests
+
+    def listed():
+        found = listing()
+        monkeypatch.undo()
+        act()
+        return found
+
+    monkeypatch.setattr(world.store, "requests", listed)
+    world.gate.answer_all()
+
+
+def test_an_override_while_the_gate_works_is_not_lost(gated, monkeypatch):
+    ask(gated)
+    gated.settle_down(3)
+
+    def override():
+        (request,) = gated.store.requests()
+        with gated.store.deciding() as tx:
+            tx.move_request(replace(request, overridden_by="A. Meier", override_reason="returned"))
+
+    behind_the_listing(gated, monkeypatch, override)
+    gated.settle_down(2)
+    assert state_of(gated) == "closed_complete"
+
+
+def test_a_request_that_ends_while_the_gate_works_stays_over(gated, monkeypatch):
+    ask(gated)
+    gated.settle_down(3)
+
+    def withdraw():
+        ask(gated, value="")
+        gated.take_in()
+
+    behind_the_listing(gated, monkeypatch, withdraw)
+    assert gated.store.requests() == ()
+
+
 def test_a_release_by_note_only_leaves_the_state_alone(gated):
     gated.policy = replace(gated.policy, closure=ClosureSettings(marker=MARKER))
     close_all(gated)
