@@ -2,13 +2,15 @@
 
 Called by `syncd.observe` and by the sweep, with the tasks as last seen, where the config names fields. What dispatchers and
 agents plan is theirs: a date is written when the order's changes, and where a task has none. A task that was begun is
-left alone.
+left alone. Which task is the first is asked again just before the send (`ahead_of`, by `syncd.recheck`), because those of one
+work order may become known one after the other; delivery then passes on what a later one was to get.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from mappings import notes, ponr, recall
 from mappings.changes import Change, FieldChange, What
@@ -49,14 +51,57 @@ def schedule(changes: Sequence[Change], facts: Facts, tasks: Sequence[Record], p
     return replace(nothing(facts), effects=tuple(effects))
 
 
+def in_turn(records: Sequence[Record]) -> Sequence[Record]:
+    """A page as it came; tasks of one second by their numbers, so that the first of a work order is seen first."""
+    if any(record.kind is not Kind.WORK_TASK for record in records):
+        return records
+    return sorted(records, key=lambda task: (task.updated_at, *_place(task)))
+
+
+def ahead_of(task: Record, tasks: Sequence[Record], policy: Policy) -> tuple[Record, ...]:
+    """The open tasks of its work order that come before `task` and get the dates instead, the first one first; none where
+    each gets them."""
+    if policy.schedule.tasks != "first":
+        return ()
+    return tuple(t for t in _unbegun(task.get("work_order"), tasks, policy) if _place(t) < _place(task))
+
+
+def passed_on(effect: Effect, task: Record, facts: Facts) -> Decision:
+    """What a later task was to get, for the one that comes first: where both showed the same date, the order's has moved.
+
+    A date that it lacks it gets when it is seen, and one that differs was planned by somebody.
+    """
+    shown = {name: task.get(name) for name in effect.values}
+    same = {name: old for name, old in shown.items() if old and old == effect.before.get(name)}
+    if not same:
+        return nothing(facts)
+    cause = effect.key.split(":", 2)[2]
+    mine = replace(
+        effect,
+        key=f"schedule:{task.id}:{cause}",
+        target=task.id,
+        values={name: effect.values[name] for name in same},
+        before=same,
+    )
+    return replace(nothing(facts, Reason(f"{task.number} comes first: {effect.because}")), effects=(mine,))
+
+
 def _open(tasks: Sequence[Record], facts: Facts, policy: Policy) -> Iterator[Record]:
     """The tasks that may still be scheduled, of work orders that are ours to change: the first of each, or all."""
-    ended = policy.lifecycles[Kind.WORK_TASK].ended | {BEGUN}
     for target in targets(facts, policy):
-        mine = [t for t in tasks if t.get("work_order") == target.id and t.state not in ended]
-        mine.sort(key=lambda task: (task.created_at, task.number, task.id))
+        mine = _unbegun(target.id, tasks, policy)
         if target.amendable:
             yield from mine[:1] if policy.schedule.tasks == "first" else mine
+
+
+def _unbegun(work_order: str, tasks: Sequence[Record], policy: Policy) -> list[Record]:
+    ended = policy.lifecycles[Kind.WORK_TASK].ended | {BEGUN}
+    mine = [t for t in tasks if t.get("work_order") == work_order and t.state not in ended]
+    return sorted(mine, key=_place)
+
+
+def _place(task: Record) -> tuple[datetime, str, str]:
+    return (task.created_at, task.number, task.id)
 
 
 def _differences(

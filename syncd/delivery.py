@@ -22,8 +22,9 @@ from mappings.budget import Purpose
 from mappings.duplicates import duplicates
 from mappings.effects import Decision, EffectKind, Reason
 from mappings.keys import request_name
-from mappings.model import Facts, Kind, System
+from mappings.model import Facts, Kind, Record, System
 from mappings.references import went_without
+from mappings.scheduling import passed_on
 from mappings.standing import cancelled_by, title
 from mappings.targets import UNSENT, is_expected
 from state.store import (
@@ -193,10 +194,10 @@ class Delivery:
 
     def _look_back(self, performed: Performed) -> None:
         """Our write may follow changes of people that nobody has seen yet."""
-        outcome = performed.outcome
-        if isinstance(outcome, Done) and outcome.record is not None:
+        seen = _seen(performed)
+        if seen:
             with suppress(RemoteError):
-                self._look_between((outcome.record,))
+                self._look_between(seen)
 
     def _with_memory(self, claim: Claim) -> Claim:
         """What another life may have served is compared with the notes that stand and that this state does not know."""
@@ -281,8 +282,8 @@ class Delivery:
     def _consequences(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
         """What an outcome means: the record it showed is a sighting like any other, and notes may follow."""
         effect, outcome = one.claim.effect, one.outcome
-        if isinstance(outcome, Done) and outcome.record is not None:
-            self._observer.observe(tx, outcome.record, sightings)
+        for record in _seen(one):
+            self._observer.observe(tx, record, sightings)
         if effect.kind in (EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.CLEAR_REQUEST):
             request_settled(tx, effect, outcome, one.refusal, self._now())
         if isinstance(outcome, Done) and effect.kind is EffectKind.CREATE_WORK_ORDER:
@@ -305,6 +306,8 @@ class Delivery:
         elif isinstance(outcome, Overtaken):
             if effect.kind is EffectKind.CANCEL_WORK_ORDER:
                 yield decisions.taken_back(facts, policy)
+            if one.ahead:
+                yield passed_on(effect, one.ahead[0], facts)
             if is_create:
                 yield _void(effect.target, facts, outcome.reason)
             # the note that names a subject's work orders may have waited for this one
@@ -361,6 +364,14 @@ class Delivery:
         else:
             drained.deferred += 1
             log.event("effect.deferred", reason=outcome.reason, retry_in_s=outcome.retry_in_s)
+
+
+def _seen(one: Performed) -> tuple[Record, ...]:
+    """The records that an outcome showed as they are now; `surplus` is for who settles a create."""
+    outcome = one.outcome
+    if isinstance(outcome, Done) and outcome.record is not None:
+        return (outcome.record,)
+    return one.ahead
 
 
 def _void(work_order: str, facts: Facts, reason: str) -> Decision:

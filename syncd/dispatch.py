@@ -228,6 +228,10 @@ class Dispatch:
         overtaken = unless_send(claim, self._recheck.update(effect))
         if overtaken is not None:
             return self._waits(overtaken)
+        ahead = self._recheck.ahead(effect, current)
+        if ahead:
+            reason = f"{ahead[0].number} comes before {current.number}"
+            return Performed(claim, Overtaken(reason), ahead=ahead)
         performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
         if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
             self._resolver.report_dropped(effect, performed.outcome.record, values)

@@ -18,6 +18,7 @@ from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
 from mappings.decisions import LinkSettings, claims
 from mappings.links import merged_into
 from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Kind, Record, System
+from mappings.scheduling import in_turn
 from state.store import Store, Transaction
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
@@ -182,7 +183,7 @@ class Intake:
         # Not `by_id`: another poller may have stored a newer version since we read these.
         for record in above:
             self._observer.observe_above(tx, record, sightings, quiet=quiet)
-        for record in page.records:
+        for record in in_turn(page.records):
             self._observer.observe(tx, record, sightings, quiet=quiet)
         self._release(tx, page, sightings)
         for bad in page.unreadable:

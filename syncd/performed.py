@@ -44,6 +44,8 @@ class Performed:
     """What was to be changed is not there."""
     surplus: tuple[Record, ...] = ()
     """Further work orders that answer the same create; the outcome names the one that stays."""
+    ahead: tuple[Record, ...] = ()
+    """For an overtaken schedule: the open tasks that come before its own, the first one first."""
     unresolved: tuple[str, ...] = ()
     """References that were looked up in vain: the write went without them."""
     exchanges: tuple[Exchange, ...] = ()  # the requests that it took, as delivery recorded them

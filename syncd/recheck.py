@@ -15,10 +15,11 @@ from connectors.ports import FieldService, OrderManagement
 from mappings import notes, ponr
 from mappings.closure import is_closed
 from mappings.decisions import Policy, prescribed
-from mappings.effects import Effect
+from mappings.effects import Effect, EffectKind
 from mappings.links import claims
 from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Facts, Kind, Record
 from mappings.requests import asks
+from mappings.scheduling import ahead_of
 
 
 class Next(StrEnum):
@@ -84,6 +85,14 @@ class Recheck:
         ):
             return Verdict(Next.REFUSE, notes.PONR_MEANWHILE)
         return SEND
+
+    def ahead(self, effect: Effect, task: Record) -> tuple[Record, ...]:
+        """The open tasks of its work order that come before one that is to get the order's dates, where only the first one
+        gets them. A feed may have shown the later one alone."""
+        if effect.kind is not EffectKind.UPDATE_WORK_TASK or self._policy().schedule.tasks != "first":
+            return ()
+        found = self._fsm.find_many(Kind.WORK_TASK, "work_order", [task.get("work_order")])
+        return ahead_of(task, found, self._policy())
 
     def cancel(self, effect: Effect, current: Record) -> Verdict:
         """The cancellation must still stand, and no other order that the work order names may need it."""

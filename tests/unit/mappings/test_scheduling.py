@@ -11,7 +11,7 @@ from mappings.effects import EffectKind
 from mappings.model import Kind
 from mappings.policy import ScheduleSettings
 from mappings.ponr import Mode
-from mappings.scheduling import schedule
+from mappings.scheduling import ahead_of, in_turn, passed_on, schedule
 from mappings.settlement import refused, settled
 
 SETTINGS = ScheduleSettings({"window_start": "line.expected_start", "window_end": "line.expected_end"})
@@ -135,3 +135,37 @@ def test_what_was_scheduled_is_noted_and_so_is_a_refusal(make):
     assert f"WOT1 was scheduled, status Pending dispatch:\n- window start: (empty) -> {MONDAY}" in note.text
     (note,) = refused(effect, "Closed", facts, make.policy()).effects
     assert "refused to schedule a work order task: Closed" in note.text
+
+
+def test_tasks_of_one_second_are_seen_by_their_numbers_and_other_records_as_they_came(make):
+    early, late = task(make, "wot1"), task(make, "wot2")
+    assert in_turn([late, early]) == [early, late]
+    assert in_turn([line(make), late, early]) == [line(make), late, early]
+
+
+@pytest.mark.parametrize(
+    ("which", "state", "ahead"),
+    [("first", "accepted", ["wot1"]), ("first", "work_in_progress", []), ("each", "accepted", [])],
+)
+def test_the_open_tasks_before_one_come_first(make, which, state, ahead):
+    tasks = [
+        task(make, "wot3"),
+        task(make, "wot2"),
+        task(make, state=state),
+        task(make, "wot0", work_order="x"),
+    ]
+    policy = make.policy(schedule=replace(SETTINGS, tasks=which))
+    assert [one.id for one in ahead_of(tasks[1], tasks, policy)] == ahead
+
+
+@pytest.mark.parametrize(
+    ("shown", "values"),
+    [({"window_start": MONDAY}, [{"window_start": TUESDAY}]), ({"window_start": "planned"}, []), ({}, [])],
+    ids=["the same date", "another one", "none"],
+)
+def test_what_a_later_task_was_to_get_goes_to_the_first_that_showed_the_same(make, shown, values):
+    facts, changes = moved(make)
+    (effect,) = decided(make, [task(make, "wot2", window_start=MONDAY)], changes, facts).effects
+    effects = passed_on(effect, task(make, **shown), facts).effects
+    assert [one.values for one in effects] == values
+    assert all((one.key, one.target) == ("schedule:wot1:ordl1:2", "wot1") for one in effects)

@@ -275,9 +275,7 @@ class FakeSystem:
 
     def find(self, kind: Kind, field: str, value: str) -> tuple[Record, ...]:
         rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]
-        shown = self.time.now - timedelta(seconds=self.index_lag_s)
-        rows = [r for r in rows if r.created_at <= shown or not self.index_lag_s]
-        found = tuple(r for r in rows if r.id not in self.hidden)
+        found = tuple(r for r in self._shown(rows) if r.id not in self.hidden)
         if any(r.id in self.unreadable for r in found):
             raise Unreadable(f"a {kind} does not parse", field="state", reason="garbled")
         return found
@@ -287,9 +285,15 @@ class FakeSystem:
     ) -> tuple[Record, ...]:
         self._maybe_fail("find_many", lambda: None)
         rows = [r for (k, _), r in self.records.items() if k is kind and r.id not in self.hidden]
+        rows = self._shown(rows)
         if begins:
             return tuple(r for r in rows if record_value(r, field).startswith(tuple(values)))
         return tuple(r for r in rows if record_value(r, field) in values)
+
+    def _shown(self, rows: Sequence[Record]) -> list[Record]:
+        """What a search shows by now."""
+        shown = self.time.now - timedelta(seconds=self.index_lag_s)
+        return [r for r in rows if r.created_at <= shown or not self.index_lag_s]
 
     def hides(self, kind: Kind, field: str, value: str) -> bool:
         rows = [r for (k, _), r in self.records.items() if k is kind and record_value(r, field) == value]
