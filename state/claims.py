@@ -24,6 +24,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, exis
 from mappings.effects import EffectKind
 from mappings.model import EffectStatus, System
 from state import halts, outbox, schema
+from state.inserts import insert_or_replace
 from state.prepared import Prepared
 from state.types import Claim
 
@@ -143,6 +144,9 @@ _OUT_OF_TIME = Prepared(
     )
     .with_for_update(skip_locked=True)
 )
+ONE_CLOCK = timedelta(seconds=1)
+"""Two processes between which the clock was not set agree better about when its count of seconds began."""
+
 _SETTLE_ANEW = (
     update(_O)
     .where(
@@ -224,13 +228,34 @@ def lose(connection: Connection, owner_prefix: str, settle_s: Mapping[System, fl
     What was in doubt already settles anew: the clock may have been set while nobody ran, and only time that a process has
     counted itself is sure to have passed.
     """
-    for system, seconds in sorted(settle_s.items()):
-        values = {"of": system.value, "settled": now + timedelta(seconds=seconds), "now": now}
-        connection.execute(_SETTLE_ANEW, values)
+    _settle_anew(connection, settle_s, now)
     theirs = _IN_FLIGHT_ROWS.where(_O.c.owner.startswith(owner_prefix, autoescape=True)).with_for_update()
     rows = list(connection.execute(theirs))
     outbox.lose(connection, rows, settle_s, max(settle_s.values(), default=0.0), now)
     return len(rows)
+
+
+def keep_time(
+    connection: Connection, zero: datetime, settle_s: Mapping[System, float], now: datetime
+) -> timedelta | None:
+    """Remembers at which hour the process that works now says that the machine's count of seconds began.
+
+    Another hour than the last one said: the clock was set, or the machine booted, and deadlines that were stored mean
+    nothing any more. A process that comes again and again (`syncd once` by a timer) lets nothing settle anew otherwise.
+    """
+    before = connection.scalar(select(schema.clock.c.zero))
+    if before is not None and abs(zero - before) < ONE_CLOCK:
+        return None
+    values = {"id": 1, "zero": zero}
+    connection.execute(insert_or_replace(schema.clock, connection.dialect.name), values)
+    _settle_anew(connection, settle_s, now)
+    return zero - before if before is not None else None
+
+
+def _settle_anew(connection: Connection, settle_s: Mapping[System, float], now: datetime) -> None:
+    for system, seconds in sorted(settle_s.items()):
+        values = {"of": system.value, "settled": now + timedelta(seconds=seconds), "now": now}
+        connection.execute(_SETTLE_ANEW, values)
 
 
 _AT_ONCE_OR_LATER = func.coalesce(_C.c.not_before, bindparam("now", type_=schema.Instant))

@@ -1,7 +1,8 @@
 """A whole state copied into another database, SQLite or PostgreSQL either way, and compared with it row by row.
 
 Called by `syncd state copy`. The target must be empty; everything arrives in one transaction or not at all. Sequences go on
-where those of the source stand, so that no id is ever used twice. Leases stay behind: who held them does not run there.
+where those of the source stand, so that no id is ever used twice. Leases and the clock stay behind: who held and counted
+them does not run there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from state.migrations import check_revision, create_or_migrate
 from state.types import StateError
 
 ROWS_AT_ONCE = 500
-LEFT_BEHIND = frozenset({"decider", "leases"})
+LEFT_BEHIND = frozenset({"clock", "decider", "leases"})
 
 
 def copy_state(source: str, target: str) -> dict[str, int]:

@@ -6,6 +6,8 @@ code works with, compared at start-up without alembic.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -24,10 +26,13 @@ from sqlalchemy import (
 from state.columns import Instant as Instant  # noqa: PLC0414 - the rest of the state says schema.Instant
 from state.columns import Json, OutsideText, RowId
 
-HEAD = "0015"
-"""The newest migration."""
+HEAD = "0016"  # the newest migration
 
 metadata = MetaData()
+
+
+def _only(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 watermarks = Table(
@@ -121,8 +126,7 @@ snapshots = Table(
 )
 Index("snapshots_by_number", snapshots.c.kind, snapshots.c.number)
 for _above in ("customer_order", "order_line", "domain_order", "work_order"):
-    _where = text(f"{_above} IS NOT NULL")
-    Index(f"snapshots_by_{_above}", snapshots.c[_above], sqlite_where=_where, postgresql_where=_where)
+    Index(f"snapshots_by_{_above}", snapshots.c[_above], **_only(f"{_above} IS NOT NULL"))
 
 links = Table(
     "links",
@@ -319,23 +323,15 @@ outbox = Table(
     Column("unremembered", Boolean, nullable=False, server_default=false()),
     # a backfill intends it: the queues of live effects go first
     Column("background", Boolean, nullable=False, server_default=false()),
-    Index(
-        "outbox_waiting",
-        "priority",
-        "background",
-        "id",
-        sqlite_where=text(WAITING),
-        postgresql_where=text(WAITING),
-    ),
-    Index("outbox_queues", "subject", "system", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
-    Index("outbox_in_flight", "lease_until", sqlite_where=text(IN_FLIGHT), postgresql_where=text(IN_FLIGHT)),
-    Index("outbox_moved", "moved_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+    Index("outbox_waiting", "priority", "background", "id", **_only(WAITING)),
+    Index("outbox_queues", "subject", "system", **_only(OPEN)),
+    Index("outbox_in_flight", "lease_until", **_only(IN_FLIGHT)),
+    Index("outbox_moved", "moved_at", **_only(OPEN)),
     Index("outbox_by_kind", "kind", "status"),
     Index("outbox_by_subject", "subject"),
     sqlite_autoincrement=True,  # an id is never used twice: a late worker must not match another effect
 )
 
-_marked = text("marker IS NOT NULL")
 concluded = Table(
     "concluded",
     metadata,
@@ -347,10 +343,18 @@ concluded = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_sent_at", Instant),
     Column("last_sent_at", Instant),
-    Index("concluded_by_subject", "subject", sqlite_where=_marked, postgresql_where=_marked),
+    Index("concluded_by_subject", "subject", **_only("marker IS NOT NULL")),
     sqlite_with_rowid=False,  # the key is the table: half the space
 )
 """Effects of orders that ended long ago."""
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("zero", Instant, nullable=False),
+)
+"""One row: the hour at which the machine's count of seconds began, by the process that last counted time (SQLite)."""
 
 leases = Table(
     "leases",
@@ -393,5 +397,4 @@ ledger = Table(
     sqlite_autoincrement=True,
 )
 for _about in ("subject", "order_id", "work_order"):
-    _where = text(f"{_about} <> ''")
-    Index(f"ledger_by_{_about}", ledger.c[_about], sqlite_where=_where, postgresql_where=_where)
+    Index(f"ledger_by_{_about}", ledger.c[_about], **_only(f"{_about} <> ''"))

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
-
-from sqlalchemy import Connection
 
 from mappings.budget import Purpose, Terms
 from mappings.model import Kind, Record, System
-from mappings.requests import Request
 from state import (
     budget,
     catch_up,
@@ -23,21 +20,17 @@ from state import (
     identity,
     lanes,
     leases,
-    ledger,
     outbox,
     prune,
-    quarantine,
-    requests,
     snapshots,
-    summary,
     watermarks,
 )
-from state.concluded import Remembered
 from state.copying import copy_state
-from state.engine import BUDGETING, CLAIMING, LEASING, Database, database_now, take_back
+from state.engine import BUDGETING, CLAIMING, LEASING, Database, take_back
 from state.history import History
 from state.leases import run_lock, runner_says
 from state.migrations import check_revision, create_or_migrate
+from state.questions import Questions
 from state.transaction import Transaction
 from state.types import (
     Backfill,
@@ -125,7 +118,7 @@ __all__ = [
 _NO_SETTLE: Mapping[System, float] = MappingProxyType({})
 
 
-class Store:
+class Store(Questions):
     """An open state. Safe to call from any thread. `now` is the clock, `run` names this process in the ledger, `config` the
     configuration in force.
 
@@ -157,14 +150,6 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether several daemons may run on this state at once: on PostgreSQL, never on a SQLite file."""
-        return not self._database.is_sqlite
-
-    def _now(self, connection: Connection) -> datetime:
-        return database_now(connection) if self._database_clock else self._local_now()
 
     def baseline(self) -> Baseline | None:
         with self._database.reading() as connection:
@@ -323,6 +308,14 @@ class Store:
         with self._database.deciding() as connection:
             return claims.lose(connection, owner_prefix, settle_s, self._now(connection))
 
+    def keep_time(self, zero: datetime, settle_s: Mapping[System, float]) -> timedelta | None:
+        """For a process that counts time from `zero` alone. By how much the clock was set since the last one that did, if it
+        was: then what is in doubt settles anew. On PostgreSQL the clock of the database counts, and nothing is done."""
+        if self.is_shared:
+            return None
+        with self._database.deciding() as connection:
+            return claims.keep_time(connection, zero, settle_s, self._now(connection))
+
     def own_ids_kept(self) -> bool | None:
         """Whether field service kept the id of the newest work order that we created; None: none was created yet."""
         with self._database.reading() as connection:
@@ -357,44 +350,3 @@ class Store:
         """Permits of a block that nobody will use."""
         with self._database.writing(BUDGETING) as connection:
             budget.give_back(connection, id, unused)
-
-    def budget_use(self, system: System, terms: Terms) -> BudgetUse:
-        """What counts against a budget now, for `syncd status`."""
-        with self._database.reading() as connection:
-            return budget.use(connection, system, terms, self._now(connection))
-
-    def summary(self) -> Summary:
-        """The figures of `syncd status`, all of one instant."""
-        with self._database.reading() as connection:
-            return summary.summary(connection)
-
-    def backlog(self) -> Backlog:
-        """What is not at rest in the outbox: a cheap question, for lines that are written often."""
-        with self._database.reading() as connection:
-            return summary.backlog(connection, self._now(connection))
-
-    def ledger_of(self, id: str) -> tuple[LedgerEntry, ...]:
-        """The history of a domain order, an order or a work order, oldest first."""
-        with self._database.reading() as connection:
-            return ledger.about(connection, id)
-
-    def requests(self) -> tuple[Request, ...]:
-        """The requests for closure that are not over, oldest first."""
-        with self._database.reading() as connection:
-            return requests.every_open(connection)
-
-    @contextmanager
-    def history(self) -> Iterator[History]:
-        """Everything that is kept, for who looks back: `explain` and `quarantine`."""
-        with self._database.reading() as connection:
-            yield History(connection, self._now(connection))
-
-    def remembered(self, subject: str) -> Remembered:
-        """The markers of what is known to have been written for a domain order."""
-        with self._database.reading() as connection:
-            return outbox.remembered(connection, subject)
-
-    def quarantined(self) -> tuple[QuarantinedRecord, ...]:
-        """The records that could not be read, oldest first."""
-        with self._database.reading() as connection:
-            return quarantine.every(connection)

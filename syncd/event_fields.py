@@ -67,6 +67,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "logger": "name of the library's logger",
         "match": "the property that is compared",
         "message": "the text, as the library wrote it",
+        "moved_s": "by how many seconds the clock was set; after a start of the machine, how much later it counts from",
         "ms": "duration in milliseconds",
         "next": "what happens next, or what a person can do",
         "number": "number of the record, as people see it",

@@ -79,6 +79,12 @@ LIFE = (
     event(
         "state.recovered", "info", "Work that an earlier run left in flight was taken up.", "effects reason"
     ),
+    event(
+        "state.clock_moved",
+        "info",
+        "The clock was set, or the machine started, since the last process: what is in doubt settles anew.",
+        "moved_s",
+    ),
     event("lease.taken", "info", "Of the daemons on this state, this one does it now.", "lease"),
     event(
         "lease.lost", "warning", "Another daemon does it now; this one was too slow to renew.", "lease reason"

@@ -94,10 +94,15 @@ class App:
         """At the start of a daemon: the catch-up begins, and what one that died had in flight is taken over; the run lock
         proves that it is dead. Where several run on one state nothing does, and that waits until its leases end."""
         self.catch_up.begin()
-        if self.store.is_shared:
-            return 0
-        settle = {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
-        return self.store.lose(DAEMON_OWNER, settle)
+        return 0 if self.store.is_shared else self.store.lose(DAEMON_OWNER, self._settle_s())
+
+    def keep_time(self, clock: SteadyClock) -> timedelta | None:
+        """At the start of a process that counts time alone, before it believes a deadline: the last one may have counted
+        from another hour. By how much, then."""
+        return self.store.keep_time(clock.zero, self._settle_s())
+
+    def _settle_s(self) -> dict[System, float]:
+        return {system: remote.settle.total_seconds() for system, remote in self.systems.items()}
 
     def count(self, meters: Meters) -> None:
         """From now on `meters` hears of every cycle, request and retry."""
@@ -133,10 +138,18 @@ def build(config: Config, log: Log, *, run: str, owner_prefix: str, read_only: b
         owner = f"{owner_prefix}{run}"
         app = _assemble(config, log, store, owner, baseline, now=clock.now, read_only=read_only)
         app.relieved = lambda: runner_says(url) != runner
+        if not (runner or read_only):
+            _keep_time(app, clock, log)
         return app
     except BaseException:
         store.close()
         raise
+
+
+def _keep_time(app: App, clock: SteadyClock, log: Log) -> None:
+    moved = app.keep_time(clock)
+    if moved is not None:
+        log.event("state.clock_moved", moved_s=round(moved.total_seconds()))
 
 
 def clock_beside(runner: str) -> SteadyClock:

@@ -130,6 +130,8 @@ class Life:
         }
         self.ports[System.FIELD_SERVICE].keeps_ids = machine.creates == "own_id"
         self.app = self._assembled(prefix)
+        if machine.runner() is None:
+            self.app.keep_time(self.clock)
         machine.variant(self.app)
 
     def _assembled(self, prefix: str) -> App:

@@ -30,6 +30,31 @@ def test_a_doubt_that_outlives_its_process_settles_anew(store, clock, make, inte
     assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
 
 
+def test_a_verb_that_finds_the_clock_set_forward_lets_doubts_settle_anew(store, clock, make, intend):
+    if store.is_shared:
+        pytest.skip("there the clock of the database counts")
+    assert store.keep_time(clock(), SETTLE) is None
+    intend(make.effect("a"))
+    _doubt(store, "a")
+    clock.move(3600)
+
+    assert store.keep_time(clock(), SETTLE) == timedelta(hours=1)
+    assert store.claim("run:2", 10, 60) == ()
+    clock.move(90)
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+
+
+def test_verbs_that_come_again_and_again_keep_no_doubt_open(store, clock, make, intend):
+    zero = clock()
+    store.keep_time(zero, SETTLE)
+    intend(make.effect("a"))
+    _doubt(store, "a")
+    for _ in range(3):
+        clock.move(30)
+        assert store.keep_time(zero + timedelta(milliseconds=200), SETTLE) is None
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+
+
 def test_a_create_may_be_looked_for_at_once(store, clock, make, intend):
     intend(make.effect("c", kind=EffectKind.CREATE_WORK_ORDER))
     _doubt(store, "c")
