@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -186,6 +187,14 @@ def doubled_notes(truth: Truth) -> list[str]:
         markers = [match[0] for note in subject.notes if (match := MARKER.search(note))]
         found += [f"{subject.number} has {m} {n} times" for m, n in Counter(markers).items() if n > 1]
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C reaches what the tests start, also where they run in the background of a shell: it has that ignored there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
