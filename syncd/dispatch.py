@@ -29,6 +29,7 @@ from mappings import recall
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Kind, Record, System
+from mappings.scheduling import BEGUN
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.budgets import purpose_of
 from syncd.creates import Creates, Sighting, Tactic
@@ -228,14 +229,25 @@ class Dispatch:
         overtaken = unless_send(claim, self._recheck.update(effect))
         if overtaken is not None:
             return self._waits(overtaken)
-        ahead = self._recheck.ahead(effect, current)
-        if ahead:
-            reason = f"{ahead[0].number} comes before {current.number}"
-            return Performed(claim, Overtaken(reason), ahead=ahead)
+        left_alone = self._left_alone(claim, current)
+        if left_alone is not None:
+            return left_alone
         performed = self._written(claim, lambda: self._fsm.update(effect.target_kind, effect.target, values))
         if isinstance(performed.outcome, Done) and performed.outcome.record is not None:
             self._resolver.report_dropped(effect, performed.outcome.record, values)
         return replace(performed, unresolved=unresolved)
+
+    def _left_alone(self, claim: Claim, current: Record) -> Performed | None:
+        """A task that was begun meanwhile, and one that is not the first that may be scheduled, get no dates."""
+        if claim.effect.kind is not EffectKind.UPDATE_WORK_TASK:
+            return None
+        if current.state == BEGUN:
+            return Performed(claim, Overtaken(f"{current.number} was begun"))
+        ahead = self._recheck.ahead(current)
+        if ahead:
+            reason = f"{ahead[0].number} comes before {current.number}"
+            return Performed(claim, Overtaken(reason), ahead=ahead)
+        return None
 
     def _cancel(self, claim: Claim) -> Performed:
         effect = claim.effect

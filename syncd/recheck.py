@@ -15,7 +15,7 @@ from connectors.ports import FieldService, OrderManagement
 from mappings import notes, ponr
 from mappings.closure import is_closed
 from mappings.decisions import Policy, prescribed
-from mappings.effects import Effect, EffectKind
+from mappings.effects import Effect
 from mappings.links import claims
 from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Facts, Kind, Record
 from mappings.requests import asks
@@ -86,10 +86,10 @@ class Recheck:
             return Verdict(Next.REFUSE, notes.PONR_MEANWHILE)
         return SEND
 
-    def ahead(self, effect: Effect, task: Record) -> tuple[Record, ...]:
+    def ahead(self, task: Record) -> tuple[Record, ...]:
         """The open tasks of its work order that come before one that is to get the order's dates, where only the first one
         gets them. A feed may have shown the later one alone."""
-        if effect.kind is not EffectKind.UPDATE_WORK_TASK or self._policy().schedule.tasks != "first":
+        if self._policy().schedule.tasks != "first":
             return ()
         found = self._fsm.find_many(Kind.WORK_TASK, "work_order", [task.get("work_order")])
         return ahead_of(task, found, self._policy())

@@ -151,3 +151,12 @@ def test_a_task_that_a_dispatcher_adds_gets_none_and_each_gets_one_where_the_con
     pair.sweep_up()
     pair.settle_down(2)
     assert windows(pair) == [MONDAY, MONDAY, MONDAY]
+
+
+def test_a_task_that_was_begun_before_the_write_is_left_alone(planned):
+    planned.om.edit(Kind.ORDER_LINE, planned.id("ORDL1"), expected_start=TUESDAY)
+    planned.take_in()
+    planned.fsm.edit(Kind.WORK_TASK, planned.id("WOT1"), "work_in_progress")
+    planned.settle_down(2)
+    assert window(planned) == MONDAY
+    assert len(notes(planned)) == 1
