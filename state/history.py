@@ -195,6 +195,10 @@ class History:
         """Ids behind `after` up to `until` ("" for the end) of records that are in none of the states `without`."""
         return sweeps.open_ids(self._connection, kind, after, until, without, limit=limit)
 
+    def unfinished_ids(self, kind: Kind, after: str, until: str, ended: Collection[str]) -> list[str]:
+        """Ids behind `after` up to `until` ("" for the end) of subjects with a work order in none of the states `ended`."""
+        return sweeps.unfinished_ids(self._connection, kind, after, until, ended)
+
     def linked_ids(self, after: str, until: str) -> list[str]:
         """Linked work orders behind `after` up to `until` ("" for the end)."""
         return sweeps.linked_ids(self._connection, after, until)

@@ -52,6 +52,20 @@ _OPEN = (
 )
 _OPEN_IDS = Prepared(_OPEN)
 _OPEN_UNTIL = Prepared(_OPEN.where(_S.c.id <= bindparam("until")))
+_WO = _S.alias("work_orders")
+_UNFINISHED = (
+    select(_S.c.id)
+    .join(_L, _L.c.domain_order == _S.c.id)
+    .join(_WO, and_(_WO.c.kind == Kind.WORK_ORDER.value, _WO.c.id == _L.c.work_order))
+    .where(
+        _S.c.kind == bindparam("kind"),
+        _S.c.id > bindparam("after"),
+        _WO.c.state.not_in(bindparam("ended", expanding=True)),
+    )
+    .distinct()
+)
+_UNFINISHED_IDS = Prepared(_UNFINISHED)
+_UNFINISHED_UNTIL = Prepared(_UNFINISHED.where(_S.c.id <= bindparam("until")))
 _LINKED = (
     select(_L.c.work_order).where(_L.c.work_order > bindparam("after")).order_by(_L.c.work_order).distinct()
 )
@@ -130,6 +144,15 @@ def open_ids(
     return [id for (id,) in question.all(connection, values)]
 
 
+def unfinished_ids(
+    connection: Connection, kind: Kind, after: str, until: str, ended: Collection[str]
+) -> list[str]:
+    """Ids behind `after` up to `until` ("" for the end) of subjects with a work order in none of the states `ended`."""
+    values = {"kind": kind.value, "after": after, "until": until, "ended": sorted(ended)}
+    question = _UNFINISHED_UNTIL if until else _UNFINISHED_IDS
+    return sorted(id for (id,) in question.all(connection, values))
+
+
 def linked_ids(connection: Connection, after: str, until: str) -> list[str]:
     """Linked work orders behind `after` up to `until` ("" for the end)."""
     question = _LINKED_UNTIL if until else _LINKED_IDS
@@ -160,6 +183,10 @@ def missed(
         here = and_(_M.c.kind == kind.value, _M.c.id.in_(part))
         connection.execute(update(_M).where(here).values(vanished_at=now))
     return first, second
+
+
+def has_vanished(connection: Connection, kind: Kind, id: str) -> bool:
+    return any(row.vanished_at is not None for row in _KNOWN_MISSING.all(connection, _named(kind, [id])))
 
 
 def found(connection: Connection, kind: Kind, ids: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ the database.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +18,6 @@ from mappings.model import Facts, Kind, Link, Record, System
 from mappings.references import Unresolved
 from mappings.requests import Request
 from state import (
-    backfills,
     catch_up,
     facts,
     halts,
@@ -28,15 +27,12 @@ from state import (
     outbox,
     quarantine,
     requests,
-    safety,
-    sweeps,
     unresolved,
     watermarks,
 )
 from state.history import unsettled
 from state.snapshots import Snapshots
 from state.types import (
-    Backfill,
     Baseline,
     Claim,
     Done,
@@ -44,15 +40,14 @@ from state.types import (
     LedgerEntry,
     Outcome,
     QuarantinedRecord,
-    SafetyStop,
     StoredEffect,
-    VanishedLink,
     Watermark,
 )
 from state.waiting_notes import WaitingNotes
+from state.walks import Walks
 
 
-class Transaction:
+class Transaction(Walks):
     """Belongs to one thread, and ends with its `deciding` block."""
 
     def __init__(self, connection: Connection, now: datetime, run: str, config: str = "") -> None:
@@ -275,57 +270,7 @@ class Transaction:
         """Gives a parked effect up; False when it is not parked."""
         return outbox.drop(self._connection, key, reason, self._now)
 
-    # -- the sweep, the safety stop, backfills --------------------------------------------------------------------
-
-    def begin_sweep(self) -> int:
-        """Numbers a new run of the sweep."""
-        return sweeps.begin(self._connection, self._now)
-
-    def finish_sweep(self, number: int) -> None:
-        sweeps.finish(self._connection, number, self._now)
-
-    def missed(self, kind: Kind, ids: Iterable[str], sweep: int) -> tuple[list[str], list[str]]:
-        """A sweep did not find these records: those missed for the first time, and those that have vanished now, because
-        an earlier one had not found them either."""
-        return sweeps.missed(self._connection, kind, ids, sweep, self._now)
-
-    def found(self, kind: Kind, ids: Iterable[str]) -> list[str]:
-        """A sweep found these records; those that counted as vanished are back."""
-        return sweeps.found(self._connection, kind, ids)
-
-    def drop_link(self, gone: VanishedLink, by: str, reason: str) -> bool:
-        """A person lets a vanished work order go; False when the link is not there any more."""
-        return sweeps.drop(self._connection, gone, by, reason, self._now)
-
-    def known_open(self, kind: Kind, without: Collection[str]) -> int:
-        """How many records of a kind are known that are in none of the states `without`."""
-        self._snapshots.flush()
-        return sweeps.count_open(self._connection, kind, without)
-
-    def stop_of(self, lane: str) -> SafetyStop | None:
-        """Whether a lane stopped before a mass change, and what a person said."""
-        return safety.of_lane(self._connection, lane)
-
-    def stop_lane(self, lane: str, counts: Mapping[str, int], known: int) -> None:
-        """The lane waits for a person."""
-        safety.stop(self._connection, SafetyStop(lane, counts, known, self._now))
-
-    def allow_lane(self, lane: str, by: str, reason: str) -> bool:
-        """A person lets a stopped lane go on; False when it waits for nobody."""
-        return safety.allow(self._connection, lane, by, reason, self._now)
-
-    def clear_lane(self, lane: str) -> None:
-        """The lane has done what it was allowed to do."""
-        safety.clear(self._connection, lane)
-
-    def begin_backfill(self, wanted: Backfill) -> Backfill:
-        """The backfill of that name as it stands; `wanted` where there was none."""
-        return backfills.begin(self._connection, wanted, self._now)
-
-    def move_backfill(self, before: Backfill, after: Backfill, *, finished: bool = False) -> bool:
-        """Moves a backfill on; False when another process has moved it, then nothing of this may be committed."""
-        after = replace(after, finished_at=self._now if finished else None)
-        return backfills.move(self._connection, before, after)
+    # -- where lanes stand -----------------------------------------------------------------------------------------
 
     def watermark(self, feed: str) -> Watermark | None:
         """Where a feed stands."""

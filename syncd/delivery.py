@@ -42,7 +42,7 @@ from syncd import logs
 from syncd.attempts import DONE_EVENTS, detail_of, entry_of, ids_of, is_news, kept
 from syncd.budgets import Budgets
 from syncd.dispatch import LANE, Dispatch
-from syncd.gate import request_settled
+from syncd.gate import WRITES_TO_FSM, request_settled
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -265,14 +265,22 @@ class Delivery:
 
     def _overtaken(self, tx: Transaction, one: Performed) -> Performed:
         """What a decision could not void while it was in doubt ends here: what surely never ran, when its order
-        is cancelled by what is stored, and a change of a work order that was given up before it was made."""
-        if not one.absent and not one.missing:
+        is cancelled by what is stored, or its domain order gone for good, and a change of a work order that was given up
+        before it was made."""
+        effect, never_ran = one.claim.effect, one.absent or isinstance(one.outcome, NotSent)
+        if not never_ran and not one.missing:
             return one
-        effect = one.claim.effect
-        facts = tx.facts_for(effect.subject_kind, effect.subject)
+        if (
+            never_ran
+            and effect.kind in WRITES_TO_FSM
+            and tx.has_vanished(effect.subject_kind, effect.subject)
+        ):
+            return replace(one, outcome=Overtaken("its domain order is gone, and it never arrived"))
+        facts = tx.facts_for(effect.subject_kind, effect.subject) if one.absent or one.missing else None
         if facts is None:
             return one
-        source = cancelled_by(facts, self._policy()) if one.absent else None
+        is_cancel = effect.kind is EffectKind.CANCEL_WORK_ORDER
+        source = cancelled_by(facts, self._policy()) if one.absent and not is_cancel else None
         if source is not None:
             return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it never arrived"))
         if one.missing and effect.target_kind is Kind.WORK_ORDER and not is_expected(effect.target, facts):

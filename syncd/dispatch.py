@@ -260,7 +260,7 @@ class Dispatch:
                 return Performed(claim, Done(record=current, detail="asked before, as a note says"))
         overtaken = unless_send(claim, self._recheck.cancel(effect, current))
         if overtaken is not None:
-            return overtaken
+            return self._waits(overtaken)
         return self._written(claim, lambda: self._fsm.cancel_work_order(effect.target, effect.text))
 
     def _show(self, claim: Claim) -> Performed:

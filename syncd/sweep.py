@@ -182,14 +182,16 @@ class Sweep:
             self._look_at_older(run, record)
 
     def _expected(self, kind: Kind, place: Place, stretch: Stretch, closed: Collection[str]) -> Sequence[str]:
-        """What we know to be in play between the two ends of a stretch."""
+        """What we know to be in play between the two ends of a stretch; a closed subject is, while work for it is open."""
+        lifecycles = self._policy().lifecycles
         until = stretch.next.after if stretch.next is not None else ""
         if stretch.next is not None and until == place.after:
             return ()  # access rules hid the whole of it: the next stretch ends somewhere
         with self._store.history() as history:
             if kind is Kind.WORK_ORDER:
                 return history.linked_ids(place.after, until)
-            return history.open_ids(kind, place.after, until, closed)
+            unended = history.unfinished_ids(kind, place.after, until, lifecycles[Kind.WORK_ORDER].ended)
+            return sorted({*unended, *history.open_ids(kind, place.after, until, closed)})
 
     def _see(
         self, run: _Run, tx: Transaction, record: Record, sightings: Sightings, behind: list[Record]

@@ -33,7 +33,7 @@ from tests.simulation.ports import US, id_of_task
 from tests.simulation.rules import ASKED, CARRIED, FAST, MARKER, NOTE_LIMIT, PLAN, SHOWN
 from tests.simulation.server import Key, Server
 from tests.simulation.sight import Sight
-from tests.simulation.truth import FIBER, HELD, TRIGGER, Truth, shown
+from tests.simulation.truth import FIBER, HELD, SUBJECTS, TRIGGER, Truth, shown
 
 EVERY = 20
 """The state is compared with the servers at every so many commits."""
@@ -349,6 +349,7 @@ def final(truth: Truth, faults_dropped: set[tuple[str, str]], seen: set[str]) ->
         if subject.state == "closed_complete" and subject.kind is Kind.DOMAIN_ORDER:
             yield from _closed_early(truth, subject, by_subject.get(subject.id, []))
     yield from _requests(truth, by_subject, deleted)
+    yield from _orphaned(truth)
     for id in sorted(deleted):
         if truth.forgot_at and id not in seen:
             continue
@@ -365,6 +366,19 @@ def final(truth: Truth, faults_dropped: set[tuple[str, str]], seen: set[str]) ->
         )
         if not any("is gone" in one.text and any(name in one.text for name in named) for one in here):
             yield f"L1 {record.number} is gone, and no note says so"
+
+
+def _orphaned(truth: Truth) -> Iterator[str]:
+    """Open work orders of a subject that is gone. A state that was put back or begun anew may never have known that it was."""
+    for work_order in () if truth.forgot_at else truth.work_orders():
+        ours = parse_correlation(work_order.get("correlation_id"))
+        if ours is None or work_order.state in fs.CLOSED:
+            continue
+        pasts = [truth.om.past.get((kind, ours.domain_order)) for kind in SUBJECTS]
+        is_gone = any(past and past[-1].record is None for past in pasts)
+        told = any("is gone from order management" in one.text for one in truth.fsm.entries(work_order.id))
+        if is_gone and not told:
+            yield f"L1 the subject of {work_order.number} is gone, and no note says so"
 
 
 def _work_order(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.errors import Unreachable
+from connectors.errors import Doubtful, Unreachable
 from mappings.effects import Decision
 from mappings.keys import Correlation
 from mappings.model import Kind, Origin
@@ -270,6 +270,35 @@ def test_the_open_work_orders_of_a_vanished_domain_order_are_flagged_and_stay(se
     (note,) = [n.text for n in settled.fsm.journal[work_order]]
     assert "DO1 is gone from order management" in note
     assert len([e for e in events if e["event"] == "domain_order.vanished"]) == 1
+
+
+def test_a_closed_domain_order_with_open_work_is_missed_too(settled):
+    """Somebody closed it past the gate, and somebody else deleted it."""
+    settled.om.edit(Kind.DOMAIN_ORDER, settled.id("DO1"), "closed_complete")
+    settled.settle_down(2)
+    settled.om.delete(Kind.DOMAIN_ORDER, settled.id("DO1"))
+    for _ in range(3):
+        settled.sweep_up()
+        settled.settle_down(1)
+    texts = [n.text for n in settled.fsm.journal[link_of(settled).work_order]]
+    assert any("DO1 is gone from order management" in text for text in texts)
+
+
+@pytest.mark.parametrize("change", [{"priority": "1"}, {"state": "canceled"}], ids=["update", "cancel"])
+def test_a_write_in_doubt_for_a_vanished_domain_order_holds_nothing_up(settled, change):
+    """It never arrived, and what it was for can never be read again."""
+    settled.fsm.fail("update", Doubtful("timeout"))
+    settled.fsm.fail("cancel_work_order", Doubtful("timeout"))
+    settled.om.edit(Kind.DOMAIN_ORDER, settled.id("DO1"), **change)
+    settled.take_in()
+    settled.deliver()
+    settled.om.delete(Kind.DOMAIN_ORDER, settled.id("DO1"))
+    for _ in range(3):
+        settled.sweep_up()
+        settled.settle_down(12)
+    texts = [n.text for n in settled.fsm.journal[link_of(settled).work_order]]
+    assert any("DO1 is gone from order management" in text for text in texts)
+    assert settled.store.summary().in_doubt == 0
 
 
 # -- duplicates
