@@ -188,6 +188,11 @@ class Store(Questions):
         with self._database.reading() as connection:
             return catch_up.current(connection) is not None
 
+    def check_not_begun(self) -> None:
+        """Raises `StateError` where there is a baseline."""
+        with self._database.reading() as connection:
+            watermarks.check_not_begun(connection)
+
     def initialise(
         self, baseline: Baseline, identities: Mapping[System, Identity], watermarks: Mapping[str, datetime]
     ) -> None:

@@ -61,6 +61,11 @@ def identities(connection: Connection) -> dict[System, Identity]:
     return {System(row.system): Identity(System(row.system), row.id, row.url) for row in rows}
 
 
+def check_not_begun(connection: Connection) -> None:
+    if baseline(connection) is not None:
+        raise StateError("the state has a baseline already; `syncd status` shows it, and it is never moved")
+
+
 def initialise(
     connection: Connection,
     start: Baseline,
@@ -68,8 +73,7 @@ def initialise(
     feeds: Mapping[str, datetime],
     now: datetime,
 ) -> None:
-    if baseline(connection) is not None:
-        raise StateError("the state has a baseline already; `syncd status` shows it, and it is never moved")
+    check_not_begun(connection)
     connection.execute(insert(schema.baseline), {"id": 1, "at": start.at, "created_at": start.created_at})
     rows = [{"system": one.system.value, "id": one.id, "url": one.url} for one in systems.values()]
     if rows:

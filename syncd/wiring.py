@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from connectors.ports import FieldService, OrderManagement, RemoteSystem
 from mappings.decisions import Policy
 from mappings.model import Kind, System
-from state.store import Baseline, Identity, StateError, Store, create_or_migrate, runner_says
+from state.store import Baseline, Identity, StateError, StateMissing, Store, create_or_migrate, runner_says
 from syncd.backfill import Backfill
 from syncd.budgets import Budgets, limiter_of, terms_of
 from syncd.catch_up import CatchUp
 from syncd.clock import SteadyClock, SystemClock
 from syncd.config import Config
-from syncd.connecting import Access, Connections, connect
+from syncd.connecting import Access, Connections, connect, connected
 from syncd.creates import tactic_of
 from syncd.cycles import Cycles
 from syncd.delivery import Delivery, Wait, wait_for_workers
@@ -350,26 +350,20 @@ def identities_of(config: Config) -> dict[System, Identity]:
     }
 
 
-def initialise(config: Config, from_: datetime | None, history: timedelta | None) -> Baseline:
+def initialise(config: Config, from_: datetime | None, history: timedelta | None, log: Log) -> Baseline:
     """Creates the state and stores from when on syncd is responsible: `from_`, or now by OM's clock.
 
     Feeds begin `history` before that (None: at their beginning), so that old records are known and old work orders
-    linked before anything happens to them.
+    linked before anything happens to them. An older state is left as it is: bringing it to this version's form needs a copy.
     """
-    om, fsm = connect(config)
+    store = _opened_or_new(config.state.connect_url())
     try:
-        now = om.server_time()
-        fsm.server_time()
-    finally:
-        om.close()
-        fsm.close()
-    at = from_ or now
-    url = config.state.connect_url()
-    create_or_migrate(url)
-    clock = SystemClock()
-    store = Store(url, clock.now)
-    try:
-        baseline = Baseline(at, clock.now())
+        store.check_not_begun()
+        with connected(config, store, log) as (om, fsm):
+            now = om.server_time()
+            fsm.server_time()
+        at = from_ or now
+        baseline = Baseline(at, SystemClock().now())
         begin = {} if history is None else {kind.value: at - history for kind in _kinds()}
         # On a fresh state with the baseline of a lost one, notes typed since then are looked for and written once.
         begin |= {feed_of(system): at for system in config.notes.mirror_from}
@@ -377,6 +371,16 @@ def initialise(config: Config, from_: datetime | None, history: timedelta | None
     finally:
         store.close()
     return baseline
+
+
+def _opened_or_new(url: str) -> Store:
+    """The state that is there, else a new one."""
+    now = SystemClock().now
+    try:
+        return Store(url, now)
+    except StateMissing:
+        create_or_migrate(url)
+        return Store(url, now)
 
 
 def _kinds() -> list[Kind]:

@@ -43,7 +43,8 @@ def init(config_path: Path, from_: str, history: str | None) -> int:
     """Stores the baseline: the server instant from which syncd is responsible.
 
     Domain orders created before it are known, their work orders linked and watched, but they get no work orders. Asks
-    both systems for their time; writes nothing to them. Refuses a state that has a baseline.
+    both systems for their time, which counts against their request budgets; writes nothing to them. Refuses a state that has
+    a baseline, and one of an older syncd: bring that to this version's form first (syncd state migrate).
     """
     at = _instant(from_)
     from syncd.config.values import parse_duration
@@ -52,9 +53,11 @@ def init(config_path: Path, from_: str, history: str | None) -> int:
     if history is not None and span is None:
         raise click.BadParameter('write a duration with a unit, like "90d" or "12h"', param_hint="--history")
     config = load(config_path)
+    from syncd import logs
     from syncd.wiring import initialise
 
-    baseline = initialise(config, at, span)
+    logs.configure(level=config.log.level, format=config.log.format)
+    baseline = initialise(config, at, span, logs.get())
     click.echo(f"syncd is responsible from {baseline.at:%Y-%m-%d %H:%M:%S} UTC on; start it with: syncd run")
     return exits.OK
 

@@ -106,6 +106,16 @@ def test_a_verb_without_lanes_counts_too(
     assert used(playground) - before == served > 0
 
 
+def test_the_first_requests_of_all_count_too(playground: Playground, sandbox: Sandbox) -> None:
+    written(playground, "1h")
+    for file in playground.folder.glob("syncd.db*"):
+        file.unlink()
+    limit(sandbox, 1000, 3600)
+    assert playground.verb("state", "init", "--from", "now").returncode == 0
+    served = sum(rule["served"] for rule in limits(sandbox).values())
+    assert used(playground) == served == 2
+
+
 def test_a_server_that_grants_less_than_the_config_lowers_the_pace(
     playground: Playground, sandbox: Sandbox
 ) -> None:

@@ -67,6 +67,9 @@ def test_a_start_migrates_an_older_state_and_keeps_a_copy(
                 connection.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
         connection.commit()
     assert playground.verb("status").returncode == 78
+    again = playground.verb("state", "init", "--from", "now")
+    assert (again.returncode, "syncd state migrate" in again.stderr) == (78, True)
+    assert sql(state, "SELECT version_num FROM alembic_version") == [(OLD,)], "migrated without a copy"
     daemon = playground.start_daemon()
     (told,) = wait_for("the migration", lambda: events(playground, "state.migrated"))
     assert (told["found"], told["expected"]) == (OLD, HEAD)
