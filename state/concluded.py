@@ -7,15 +7,16 @@ is never born again, one that was given up may be, with what is known of its sen
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from mappings.effects import Effect, EffectKind
-from mappings.model import EffectStatus
+from mappings.model import EffectStatus, System
 from state import schema
 from state.snapshots import chunks
 
@@ -51,6 +52,11 @@ _STORED = select(_T).where(_T.c.key.in_(bindparam("keys", expanding=True)))
 _FORGET = delete(_T).where(_T.c.key.in_(bindparam("keys", expanding=True)))
 _MARKERS = select(_T.c.marker).where(
     _T.c.subject == bindparam("subject"), _T.c.marker.is_not(None), _T.c.done.is_(True)
+)
+_ENDED = (
+    select(_T.c.what, _T.c.done, func.count().label("n"))
+    .where(_T.c.subject.in_(bindparam("subjects", expanding=True)))
+    .group_by(_T.c.what, _T.c.done)
 )
 _NEWEST_CREATE = (
     select(_O.c.id)
@@ -120,6 +126,20 @@ def remembered(connection: Connection, subject: str, markers: frozenset[str]) ->
     return Remembered(subject, markers, frozenset(map(bytes, found)))
 
 
+def ended(connection: Connection, subjects: Iterable[str]) -> Counter[tuple[EffectKind, EffectStatus]]:
+    """How many effects of these subjects are here, by kind and how they ended. Reads all that is here: for people only."""
+    found: Counter[tuple[EffectKind, EffectStatus]] = Counter()
+    for part in chunks(subjects):
+        for row in connection.execute(_ENDED, {"subjects": [_short(one) for one in part]}):
+            found[_KINDS[bytes(row.what)], _status(row)] += row.n
+    return found
+
+
+def count(connection: Connection) -> int:
+    """How many effects are here."""
+    return connection.scalar(select(func.count()).select_from(_T)) or 0
+
+
 def _kept(row: Any) -> Mapping[str, object]:
     done = row.status == EffectStatus.DONE.value
     marker = row.effect.get("marker", "")
@@ -139,12 +159,16 @@ def _kept(row: Any) -> Mapping[str, object]:
 def _known(row: Any, effect: Effect) -> Known:
     mine = (_short(effect.subject), _short(effect.kind.value, effect.system.value))
     return Known(
-        status=EffectStatus.DONE if row.done else EffectStatus.SUPERSEDED,
+        status=_status(row),
         attempts=row.attempts,
         first_sent_at=row.first_sent_at,
         last_sent_at=row.last_sent_at,
         is_another=(bytes(row.subject), bytes(row.what)) != mine,
     )
+
+
+def _status(row: Any) -> EffectStatus:
+    return EffectStatus.DONE if row.done else EffectStatus.SUPERSEDED
 
 
 def _digest(key: str) -> bytes:
@@ -153,3 +177,7 @@ def _digest(key: str) -> bytes:
 
 def _short(*parts: str) -> bytes:
     return hashlib.sha256("\x1f".join(parts).encode()).digest()[:SHORT_BYTES]
+
+
+_KINDS = {_short(kind.value, system.value): kind for kind in EffectKind for system in System}
+"""What stands in `what`, by its digest."""

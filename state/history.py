@@ -5,12 +5,13 @@ Made by `state.store.Store.history` for `explain` and `quarantine`. Only reads; 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from mappings.effects import EffectKind
 from mappings.model import EffectStatus, Facts, Kind, Record
 from mappings.references import Unresolved
 from mappings.requests import Request
@@ -18,6 +19,7 @@ from mappings.retention import is_reduced
 from state import (
     backfills,
     catch_up,
+    concluded,
     facts,
     halts,
     lanes,
@@ -111,6 +113,11 @@ class History:
         """The record as last seen."""
         return self._snapshots.get(kind, id)
 
+    def above(self, id: str) -> tuple[Record, ...]:
+        """The records directly above one of any kind, the nearest first; it may have lost its body."""
+        found = (self._snapshots.get(kind, one) for kind, one in orders.above(self._connection, id))
+        return tuple(record for record in found if record is not None)
+
     def order_of(self, id: str) -> tuple[str, str] | None:
         """Id and number of the customer order to which a record of any kind belongs."""
         return orders.order_of(self._connection, id)
@@ -150,6 +157,14 @@ class History:
             rows |= {row.id: row for row in self._connection.execute(_BY_KEY, {"keys": part})}
         stored = [_to_stored(rows[id]) for id in sorted(rows)]
         return tuple(one for one in stored if one.effect.subject == subject)
+
+    def ended(self, subjects: Iterable[str]) -> Mapping[tuple[EffectKind, EffectStatus], int]:
+        """How many effects of these domain orders were given up by the retention, by kind and how they ended."""
+        return concluded.ended(self._connection, subjects)
+
+    def ended_count(self) -> int:
+        """How many effects the retention has given up."""
+        return concluded.count(self._connection)
 
     def effect(self, key: str) -> StoredEffect | None:
         row = self._connection.execute(_BY_KEY, {"keys": [key]}).first()

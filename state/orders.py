@@ -1,4 +1,4 @@
-"""Which customer order a record belongs to, as far as was seen. Called by `state.history`, for lines of the log."""
+"""What a record belongs to, as far as was seen. Called by `state.history`, for lines of the log and for `explain`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from state import schema
 
 _S = schema.snapshots
 _L = schema.links
+_PARENTS = {Kind(name): name for name in ("customer_order", "order_line", "domain_order", "work_order")}
 STEPS = 8
 """How far up is looked: a task, its domain order, the one above that, a line, the order; no circle is followed for ever."""
 
@@ -21,6 +22,13 @@ _SUBJECT = (
     .order_by(_L.c.made_at, _L.c.domain_order)
     .limit(1)
 )
+
+
+def above(connection: Connection, id: str) -> list[tuple[Kind, str]]:
+    """What stands directly above the record `id` of any kind, also where its body was given up: the nearest first."""
+    row = connection.execute(_ABOVE, {"id": id}).first()
+    found = [(kind, getattr(row, name)) for kind, name in _PARENTS.items()] if row else []
+    return [(kind, above) for kind, above in reversed(found) if above]
 
 
 def order_of(connection: Connection, id: str) -> tuple[str, str] | None:

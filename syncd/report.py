@@ -64,6 +64,8 @@ class Status:
     """Requests for closure that are not over."""
     budgets: tuple[BudgetUse, ...] = ()
     """What counts now against the request budgets."""
+    given_up: int = 0
+    """Effects of which the retention has left a digest."""
     numbers: Mapping[str, str] = field(default_factory=dict)
     """Of the domain orders that ask to be closed."""
 
@@ -88,6 +90,7 @@ def look(store: Store, now: datetime, terms: Mapping[System, Terms] | None = Non
             leases=history.leases(),
             doubts=history.doubted(SHOWN_DOUBTS),
             budgets=budgets,
+            given_up=history.ended_count(),
             requests=requests,
             numbers={record.id: record.number for record in subjects if record is not None},
         )
@@ -187,6 +190,7 @@ def as_json(status: Status) -> dict[str, object]:
         ],
         "quarantine": summary.quarantine,
         "closures": [_request(one, status) for one in status.requests],
+        "given_up": status.given_up,
         "links": summary.links,
         "plans": summary.plans,
         "records": dict(summary.snapshots),

@@ -91,6 +91,8 @@ def _head(status: Status) -> Iterator[str]:
         f"{count} {kind.replace('_', ' ')}s" for kind, count in sorted(summary.snapshots.items())
     )
     yield f"known: {known or 'nothing yet'}; {summary.plans} plans, {summary.links} links"
+    if status.given_up:
+        yield f"given up by the retention: the details of {status.given_up} effects, of which digests are left"
     pending = summary.oldest_pending
     old = f", the oldest pending for {age(status.now - pending)}" if pending else ""
     yield f"waiting: {waiting(summary)} effects{old}; in doubt: {summary.in_doubt}"

@@ -14,8 +14,10 @@ from mappings.decisions import claims
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record
 from mappings.notes import label
 from mappings.policy import Policy
+from mappings.retention import is_reduced
 from state.store import History, LedgerEntry, StoredEffect
 from syncd.explain import then
+from syncd.explain.given_up import given_up
 from syncd.explain.moments import moments
 from syncd.explain.story import Explanation, Names, Next, Part, Story, instant, standing
 from syncd.explain.verdict import belonging, verdict
@@ -51,10 +53,8 @@ def explain(
 
 def _whole(record: Record, history: History) -> Record:
     """A task of a work order is told with its work order."""
-    above = (
-        history.record(Kind.WORK_ORDER, record.get("work_order")) if record.kind is Kind.WORK_TASK else None
-    )
-    return above or record
+    above = history.above(record.id) if record.kind is Kind.WORK_TASK else ()
+    return above[0] if above else record
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _story_then(record: Record, history: History, at: datetime) -> Story:
     told = moments((e for e in gathered.entries if e.at is not None and e.at <= at), gathered.names)
     return Story(
         record,
-        about=(f"today it is {label(record)}",),
+        about=(f"today it is {label(record)}", *given_up(record, gathered.facts, history)),
         parts=then.parts(subjects, known, gathered.names, at),
         moments=told,
         next=then.waiting(known, gathered.names),
@@ -170,8 +170,8 @@ def _about(record: Record, gathered: _Gathered, history: History) -> Iterator[st
     facts = gathered.facts[0] if record.kind in SUBJECT_KINDS and gathered.facts else None
     above = (
         [r for r in (facts.parent, facts.line, facts.order) if r is not None]
-        if facts
-        else _parents(record, history)
+        if facts and not is_reduced(record)
+        else history.above(record.id)
     )
     if above:
         yield "; ".join(standing(one) for one in above)
@@ -179,11 +179,7 @@ def _about(record: Record, gathered: _Gathered, history: History) -> Iterator[st
         f"id {record.id}, version {record.version}, created {instant(record.created_at)},"
         f" changed {instant(record.updated_at)} by its server"
     )
-
-
-def _parents(record: Record, history: History) -> list[Record]:
-    found = (history.record(kind, id) for kind, id in record.parents().values())
-    return [one for one in found if one is not None]
+    yield from given_up(record, gathered.facts, history)
 
 
 def _alone(record: Record, policy: Policy) -> Part:
@@ -196,6 +192,8 @@ def _why_alone(record: Record, policy: Policy) -> Iterable[str]:
         return [
             "no domain order of it has been seen yet: order management makes them when the order is approved"
         ]
+    if is_reduced(record):
+        return ["it is linked to no domain order; what it named itself is not kept"]
     named = claims(record, policy.links)
     if not named:
         field = policy.links.field

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 
 from mappings.effects import EffectKind
 from mappings.model import Record
+from mappings.retention import is_reduced
 from state.store import LedgerEntry
+from syncd.explain.given_up import NOT_KEPT
 from syncd.explain.story import Names, Next, Part, called, instant
 
 _FATES: Mapping[str, tuple[str, str]] = {
@@ -78,7 +80,7 @@ def waiting(known: _Known, names: Names) -> tuple[Next, ...]:
 def _lines(subject: Record, known: _Known, names: Names) -> Iterator[str]:
     seen = known.labels.get(subject.id)
     if seen is None:
-        yield "it had not been seen yet"
+        yield NOT_KEPT if is_reduced(subject) else "it had not been seen yet"
         return
     yield f"it was {seen[1]}, as seen {instant(seen[0])}"
     work_orders = known.work_orders.get(subject.id, [])

@@ -8,7 +8,7 @@ import pytest
 
 from mappings.changes import default_lifecycles
 from mappings.effects import EffectKind
-from mappings.model import Kind, System
+from mappings.model import EffectStatus, Kind, System
 from mappings.retention import is_reduced
 from state.store import Done, LedgerEntry, Overtaken
 
@@ -63,6 +63,23 @@ def test_bodies_go_and_keys_stay(store, order, prune, make, intend, claim):
     assert prune().records == 0
     assert intend(make.effect("u")) == (), "what is done is not born again"
     assert claim() == {}
+
+
+def test_how_many_effects_there_were_is_still_known(store, order, prune):
+    with store.history() as history:
+        assert (history.ended(["d1"]), history.ended_count()) == ({}, 0)
+    prune()
+    with store.history() as history:
+        assert history.ended(["d1", "d2"]) == {(EffectKind.UPDATE_WORK_ORDER, EffectStatus.DONE): 1}
+        assert history.ended(["d2"]) == {}
+        assert history.ended_count() == 1
+
+
+def test_what_a_record_belongs_to_is_still_known(store, order, prune):
+    prune()
+    with store.history() as history:
+        assert [one.id for one in history.above("d1")] == ["l1", "o1"]
+        assert history.above("o1") == ()
 
 
 def test_what_was_written_is_still_known_by_its_marker(store, order, prune):

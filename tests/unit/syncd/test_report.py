@@ -224,3 +224,10 @@ class TestTheRest:
             "2026-06-01T12:00:00Z  lag 30 s  waiting 3 (oldest 5 min)  in doubt 1  parked 0  quarantine 0  closures 0"
             "  intake of order_management kept from field_service: Unreachable  catching up"
         )
+
+
+def test_what_the_retention_gave_up_is_counted():
+    assert "given up" not in as_text(status())
+    told = with_more(given_up=47)
+    assert "given up by the retention: the details of 47 effects, of which digests are left" in as_text(told)
+    assert as_json(told)["given_up"] == 47

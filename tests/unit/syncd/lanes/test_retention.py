@@ -11,6 +11,7 @@ from mappings.model import Kind
 from mappings.retention import is_reduced
 from state.store import Store
 from syncd.backfill import Backfill, Wish
+from syncd.explain import as_text, explain
 from syncd.retention import prune
 from tests.bench.retention import STATED_KIB, growth, sizes
 
@@ -174,3 +175,53 @@ def test_the_file_grows_only_by_what_is_kept(tmp_path):
     """Months in which as many orders leave as come; `make soak` does this for years."""
     found, _ = sizes(timedelta(days=60), months=9, orders=6)
     assert growth(found, orders=6) <= STATED_KIB + 1, "small files grow in coarse steps"
+
+
+def told(world, name, *, days_ago=None):
+    now = world.time.now
+    at = None if days_ago is None else now - timedelta(days=days_ago)
+    with world.store.history() as history:
+        return as_text(explain(history, name, world.policy, now, lambda _: "number", at=at))
+
+
+def effects_of(world, *names):
+    with world.store.history() as history:
+        return sum(len(history.effects_of(world.id(name))) for name in names)
+
+
+class TestTheStoryOfAnOrderThatWasGivenUp:
+    """A page that is emptier than it was says so."""
+
+    def test_before_nothing_is_said(self, ended):
+        assert "retention" not in told(ended, "ORD1") + told(ended, "DO1", days_ago=99)
+
+    def test_the_order_says_what_is_left_and_of_how_much(self, ended):
+        before = effects_of(ended, "DO1", "DO2")
+        pruned(ended)
+        page = told(ended, "ORD1")
+        assert "its details were given up by the retention" in page
+        assert f"digests of {before - 1} effects are left (2 create_work_order done, " in page, (
+            "one create stays"
+        )
+
+    def test_a_domain_order_still_says_what_it_belongs_to(self, ended):
+        pruned(ended)
+        assert "Order line ORDL1: completed; Order ORD1: completed" in told(ended, "DO1")
+
+    def test_a_task_is_still_told_with_its_work_order(self, ended):
+        above = ended.work_orders[0]
+        task = ended.fsm.put(Kind.WORK_TASK, "WOT1", "closed_complete", work_order=above.id)
+        ended.settle_down(2)
+        ended.time.pass_(100 * DAY)
+        pruned(ended)
+        assert is_reduced(stored(ended, Kind.WORK_TASK, "WOT1"))
+        for name in (above.number, task.id):
+            page = told(ended, name)
+            assert page.startswith(f"Work order {above.number}")
+            assert " effects for DO" in page
+
+    def test_of_an_instant_nothing_is_claimed(self, ended):
+        pruned(ended)
+        page = told(ended, "DO1", days_ago=99)
+        assert "the retention has given up what was known of it then" in page
+        assert "had not been seen" not in page
