@@ -10,7 +10,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -174,10 +174,21 @@ def rehashed(config: Config) -> Config:
     content = [
         config.settings.model_dump(mode="json", by_alias=True),
         config.texts,
-        [repr(config.profiles[system]) for system in System],
+        [_plain(config.profiles[system]) for system in System],
     ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return replace(config, hash=digest[:12])
+
+
+def _plain(value: object) -> object:
+    """What JSON can say, the same in every process: the order of a set is another one in each."""
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    return [_plain(one) for one in value] if isinstance(value, tuple) else str(value)
 
 
 def _adjusted(profile: Profile, section: SystemSection) -> Profile:

@@ -6,13 +6,14 @@ section does not hide a wrong column in another.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from connectors.profile import load_profile
+from connectors.profile import load_profile, packaged_profiles
 from connectors.profile_model import Profile
 from mappings.decision_table import DecisionTable
 from mappings.field_map import placeholders
@@ -76,8 +77,13 @@ def _profile(tree: Tree, system: System, base: Path, named: Named) -> None:
     if not isinstance(name, str) or not name or "\0" in name:
         return  # said by the sections
     packaged = not name.endswith(".toml") and "/" not in name
-    profile, problems = load_profile(name if packaged else base / name)
     path = (system.value, "profile")
+    if not packaged and not os.path.isfile(base / name):  # noqa: PTH113 - Path.is_file() raises where a name is too long
+        packages = ", ".join(packaged_profiles())
+        message = f'"profile" in [{system}] names "{name}", which is not there or is no file; packaged are: {packages}'
+        named.findings.append((path, message))
+        return
+    profile, problems = load_profile(name if packaged else base / name)
     if packaged and profile is None:
         named.findings += [(path, f'"profile" in [{system}]: {problem.message}') for problem in problems]
     else:

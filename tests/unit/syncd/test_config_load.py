@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -87,6 +90,7 @@ def test_an_empty_config_names_what_it_needs(folder):
         pytest.param('"http://127.0.0.1:8001"', '"https://om.example.com/?x=1"', "must end with the host or a base path", id="query-in-url"),
         pytest.param('"http://127.0.0.1:8001"', '"om.example.com"', "must be a URL like", id="url-without-scheme"),
         pytest.param('profile = "servicenow-om"', 'profile = "servicenow-mo"', "no such profile; packaged are: servicenow-fsm, servicenow-om", id="unknown-profile"),
+        pytest.param('profile = "servicenow-om"', 'profile = "./mine.toml"', 'names "./mine.toml", which is not there or is no file', id="missing-profile"),
         pytest.param('profile = "servicenow-om"', 'profile = "servicenow-fsm"', "is a profile for [field_service]", id="profile-of-the-other-side"),
         pytest.param('"domain.toml"', '"nowhere.toml"', 'the decision table "nowhere.toml" cannot be read', id="table-not-there"),
         pytest.param('"domain.toml"', '"task.toml"', '"task.toml" applies to order_task; name it under that key', id="table-of-the-other-kind"),
@@ -257,6 +261,23 @@ def test_the_hash_changes_with_what_is_said_and_not_with_how(folder):
     assert second != first
     folder.write("task.toml", folder.path.joinpath("task.toml").read_text().replace("Site Survey", "Survey"))
     assert folder.load().hash != second
+
+
+def test_the_hash_is_the_same_in_every_process(folder):
+    """What `syncd check` says of a config stands beside the decisions of a daemon; a profile holds sets."""
+    program = "import os, pathlib, sys; from syncd.config import load_config; print(load_config(pathlib.Path(sys.argv[1]), os.environ)[0].hash)"
+    secrets = {"OM_PASSWORD": "a", "FSM_PASSWORD": "b"}
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(folder.path / "config.toml")],
+            env={**os.environ, **secrets, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3", "4")
+    }
+    assert len(hashes) == 1, hashes
 
 
 def test_the_same_file_gives_the_same_problems_in_the_same_order(folder):
