@@ -12,11 +12,14 @@ from mappings.model import Kind, System
 from state import snapshots, watermarks
 from state.inserts import insert_or_replace
 from syncd import intake, sweep
+from syncd.health import Health
 from syncd.intake import Pass
 from syncd.wiring import App
 from tests.simulation import traps
 from tests.simulation.planting import Bad
 
+_PAUSE = Health.pause_s
+DOWN: Mapping[str, Any] = {"lives": 1, "faults": frozenset({"outage"})}
 LATE = frozenset({"late_commit", "burst", "slow_page", "changed_while_reading", "rows_hidden", "killed"})
 SHORT: Mapping[str, Any] = {"orders": 12, "lives": 1, "active_s": 1200.0, "faults": LATE}
 OFTEN: Mapping[str, float] = {"late_commit": 0.5, "slow_page": 0.2, "changed_while_reading": 0.1}
@@ -52,6 +55,15 @@ def _no_cap(places: Any, *_: Any, **__: Any) -> Cursor | None:
 def _cap_at_response(app: App) -> None:
     for port in _ports(app):
         port._asked = lambda date, began: date
+
+
+def _waits_for_both(self: Health, system: System, lane: str) -> float:
+    """No lane does anything for a system while the other one fails."""
+    return 60.0 if self.down().keys() - {system} else _PAUSE(self, system, lane)
+
+
+def _no_pause(_health: Health, _system: System, _lane: str) -> float:
+    return 0.0
 
 
 def _offset_paging(app: App) -> None:
@@ -281,5 +293,18 @@ FEEDS: tuple[Bad, ...] = (
         "one that commits later than any overlap is never found",
         swap=((intake.Intake, "describing", _describes_nothing),),
         trap=traps.changed_behind_the_feeds,
+    ),
+    Bad(
+        "an outage stops both systems",
+        "the one that answers is not read",
+        swap=((Health, "pause_s", _waits_for_both),),
+        plan=DOWN,
+        often={"outage": 0.02},
+    ),
+    Bad(
+        "no pause while a system is down",
+        "it is asked again at every turn",
+        swap=((Health, "pause_s", _no_pause),),
+        plan=DOWN,
     ),
 )

@@ -61,6 +61,8 @@ class Port:
         self._sending = sending
         self.keeps_ids = True
         """Whether the server keeps the id that a client chose for a new work order."""
+        self.fed_at = network.hub.now
+        """When it was last asked what has changed, or was made."""
         self.read_at: dict[tuple[int, str], float] = {}
         """When a task last began to read a record by id: (task, id) -> seconds."""
 
@@ -87,7 +89,7 @@ class Port:
 
     def changes_since(self, kind: Kind, position: Position, limit: int) -> Page:
         faults = self.network.faults
-        began = self.network.hub.now
+        began = self.fed_at = self.network.hub.now
         slow = faults.random("slow_page").uniform(2, 20) if faults.hit("slow_page") else 0.0
         torn = faults.hit("changed_while_reading")
         answer: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from state.backup import backup, restore
 from state.store import Baseline, Identity
 from syncd.journals import feed_of
 from tests.simulation.network import SETTLE_S
+from tests.simulation.outages import Outages
 from tests.simulation.shelf import give_back, new_state, opened
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Troubles:
         self._folder = folder
         self._again = again
         self._random = Random(f"{run.plan.seed}/troubles")
+        self._outages_seen = Outages(run)
         self._backups: list[Path] = []
         self.rest_until = 0.0
         """No process is started before."""
@@ -65,6 +67,7 @@ class Troubles:
             return
         self._deaths()
         self._outages()
+        self._outages_seen.tick()
         for name, seconds in CLOCKS.items():
             if run.faults.hit(name):
                 run.machine.clock_off += seconds
