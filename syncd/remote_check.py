@@ -22,17 +22,20 @@ NOBODY = "0" * 32
 """An id that no record has."""
 NO_SUCH = "syncd check"
 """A name that no record has."""
+REFUSED_STATUS = frozenset({401, 403})
 RECENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One thing that was asked; `problem` is "" when it is as it should be. `away`: the system did not answer at all."""
+    """One thing that was asked; `problem` is "" when it is as it should be. `away`: the system did not answer at all;
+    `refused`: it does not let us."""
 
     system: System
     asked: str
     problem: str = ""
     away: bool = False
+    refused: bool = False
 
 
 def ask_all(config: Config, om: OrderManagement, fsm: FieldService) -> Iterator[Answer]:
@@ -116,4 +119,10 @@ def _ask(system: System, asked: str, act: Callable[[], object]) -> Answer:
 
 
 def _failed(system: System, asked: str, error: RemoteError) -> Answer:
-    return Answer(system, asked, str(error), away=not isinstance(error, Misconfigured | Refused))
+    return Answer(
+        system,
+        asked,
+        str(error),
+        away=not isinstance(error, Misconfigured | Refused),
+        refused=isinstance(error, Misconfigured) and error.status in REFUSED_STATUS,
+    )

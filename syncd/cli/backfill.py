@@ -44,7 +44,6 @@ class Instant(click.ParamType[datetime]):
 @verb(
     "syncd backfill --since 2026-01-01 --until 2026-04-01 --plan",
     exits.OK,
-    exits.FAILED,
     exits.QUARANTINE,
     exits.DIFFERENT,
     exits.UNAVAILABLE,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from syncd.remote_check import Answer
 
 
-@verb("syncd check --config config.toml", exits.OK, exits.UNAVAILABLE, exits.CONFIG)
+@verb("syncd check --config config.toml", exits.OK, exits.UNAVAILABLE, exits.REFUSED, exits.CONFIG)
 @config_option
 @json_option
 @click.option(
@@ -93,4 +93,6 @@ def _state(config: Config) -> Store | None:
 def _exit(answers: list[Answer]) -> int:
     if any(answer.away for answer in answers):
         return exits.UNAVAILABLE
+    if any(answer.refused for answer in answers):
+        return exits.REFUSED
     return exits.CONFIG if any(answer.problem for answer in answers) else exits.OK

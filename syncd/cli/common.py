@@ -88,6 +88,7 @@ def verb(example: str, *codes: int, **settings: Any) -> Callable[[Callable[..., 
 
 
 def epilog(example: str, *codes: int) -> str:
-    """The last paragraphs of a help text."""
-    rows = "\n".join(f"  {code:>3}  {exits.MEANINGS[code]}" for code in codes)
+    """The last paragraphs of a help text. Two codes are every verb's."""
+    every = sorted({exits.FAILED, exits.USAGE, *codes})
+    rows = "\n".join(f"  {code:>3}  {exits.MEANINGS[code]}" for code in every)
     return f"\b\nExample:\n  {example}\n\n\b\nExit codes:\n{rows}"

@@ -9,7 +9,7 @@ from syncd import exits
 from syncd.cli.common import verb
 
 
-@verb("syncd completion bash > ~/.local/share/bash-completion/completions/syncd", exits.OK, exits.USAGE)
+@verb("syncd completion bash > ~/.local/share/bash-completion/completions/syncd", exits.OK)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> int:

@@ -36,8 +36,6 @@ _SURROUNDINGS = ("TERM", "NO_COLOR", "COLUMNS", "LANG")
 @verb(
     "syncd ctl status",
     exits.OK,
-    exits.FAILED,
-    exits.USAGE,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option("--unit", default="syncd.service", show_default=True, help="The service to be.")

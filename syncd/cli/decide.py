@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLE = 'syncd decide --set specification="Fiber Access" --set action=add'
 
 
-@verb(EXAMPLE, exits.OK, exits.USAGE, exits.CONFIG)
+@verb(EXAMPLE, exits.OK, exits.CONFIG)
 @config_option
 @click.option(
     "--set", "pairs", metavar="COLUMN=VALUE", multiple=True, help="A fact of the record; again for more."

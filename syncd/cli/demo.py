@@ -8,7 +8,7 @@ from syncd import exits
 from syncd.cli.common import verb
 
 
-@verb("syncd demo", exits.OK, exits.FAILED, exits.INTERRUPTED)
+@verb("syncd demo", exits.OK, exits.INTERRUPTED)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines for machines.")
 @click.option("--keep", is_flag=True, help="Leave everything running and print URLs and the config's path.")
 def command(as_json: bool, keep: bool) -> int:

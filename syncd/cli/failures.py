@@ -16,6 +16,8 @@ from syncd import exits
 from syncd.log_lines import printable
 
 REFUSED_STATUS = frozenset({401, 403})
+_NEXT = {exits.UNAVAILABLE: "; nothing is lost: run it again when that system answers"}
+"""What to do, where the failure itself does not say."""
 
 
 def tell(error: Exception, *, debug: bool) -> int:
@@ -27,7 +29,7 @@ def tell(error: Exception, *, debug: bool) -> int:
         where = "" if debug else "; syncd --debug ... shows where it happened"
         click.echo(f"syncd: unexpected {type(error).__name__}: {printable(str(error))}{where}", err=True)
     else:
-        click.echo(f"syncd: {printable(_named(error))}", err=True)
+        click.echo(f"syncd: {printable(_named(error))}{_NEXT.get(code, '')}", err=True)
     return code
 
 

@@ -12,7 +12,7 @@ from syncd import exits
 from syncd.cli.common import epilog, json_option, print_json
 
 
-@click.group(epilog=epilog("syncd files write /tmp/syncd-files", exits.OK, exits.FAILED))
+@click.group(epilog=epilog("syncd files write /tmp/syncd-files", exits.OK))
 def command() -> None:
     """Hands out what goes with syncd: systemd units, the example config, the schema of configs."""
 
@@ -32,9 +32,7 @@ def list_(as_json: bool) -> int:
     return exits.OK
 
 
-@command.command(
-    "write", epilog=epilog("syncd files write /etc/systemd/system syncd.service", exits.OK, exits.FAILED)
-)
+@command.command("write", epilog=epilog("syncd files write /etc/systemd/system syncd.service", exits.OK))
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--program", help="Where the command is installed, for the units.  [default: this one]")

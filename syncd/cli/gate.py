@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from state.store import Store
 
 
-@click.group(epilog=epilog("syncd gate list", exits.OK, exits.CONFIG))
+@click.group(epilog=epilog("syncd gate list", exits.OK, exits.LOCKED, exits.CONFIG))
 def command() -> None:
     """Shows which domain orders ask to be closed and what holds them; lets a person release one."""
 
 
-@command.command("list", epilog=epilog("syncd gate list --json", exits.OK, exits.CONFIG))
+@command.command("list", epilog=epilog("syncd gate list --json", exits.OK, exits.LOCKED, exits.CONFIG))
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 def list_(config_path: Path, as_json: bool) -> int:
@@ -51,8 +51,7 @@ def list_(config_path: Path, as_json: bool) -> int:
     epilog=epilog(
         'syncd gate override PO0001042 --by "A. Meier" --reason "router was returned"',
         exits.OK,
-        exits.FAILED,
-        exits.USAGE,
+        exits.LOCKED,
         exits.CONFIG,
     )
 )

@@ -51,7 +51,6 @@ def list_(config_path: Path, as_json: bool) -> int:
     epilog=epilog(
         'syncd link drop WO0008123 --by "A. Meier" --reason "deleted on request"',
         exits.OK,
-        exits.USAGE,
         exits.LOCKED,
         exits.CONFIG,
     )

@@ -11,7 +11,6 @@ from syncd.cli.common import config_option, load, verb
 @verb(
     "syncd once --config config.toml",
     exits.OK,
-    exits.FAILED,
     exits.QUARANTINE,
     exits.UNAVAILABLE,
     exits.LOCKED,

@@ -13,7 +13,6 @@ from syncd.cli.common import config_option, json_option, load, print_json, verb
 @verb(
     "syncd plan",
     exits.OK,
-    exits.FAILED,
     exits.DIFFERENT,
     exits.UNAVAILABLE,
     exits.LOCKED,

@@ -48,9 +48,7 @@ def list_(config_path: Path, as_json: bool) -> int:
     return exits.OK
 
 
-@command.command(
-    epilog=epilog("syncd quarantine show PO0001042", exits.OK, exits.USAGE, exits.LOCKED, exits.CONFIG)
-)
+@command.command(epilog=epilog("syncd quarantine show PO0001042", exits.OK, exits.LOCKED, exits.CONFIG))
 @click.argument("name")
 @config_option
 @json_option
@@ -75,7 +73,6 @@ def show(name: str, config_path: Path, as_json: bool) -> int:
     epilog=epilog(
         "syncd quarantine retry PO0001042",
         exits.OK,
-        exits.USAGE,
         exits.QUARANTINE,
         exits.UNAVAILABLE,
         exits.LOCKED,
@@ -114,7 +111,6 @@ def retry(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_r
     epilog=epilog(
         'syncd quarantine drop PO0001042 --by "A. Meier" --reason "order was never valid"',
         exits.OK,
-        exits.USAGE,
         exits.LOCKED,
         exits.CONFIG,
     )

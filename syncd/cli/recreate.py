@@ -14,8 +14,6 @@ from syncd.log_lines import printable
 @verb(
     'syncd recreate WO0001042 --rule fiber --slot 1 --by "A. Meier" --reason "cancelled by mistake"',
     exits.OK,
-    exits.FAILED,
-    exits.USAGE,
     exits.UNAVAILABLE,
     exits.LOCKED,
     exits.REFUSED,

@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 @verb(
     'syncd redecide --table "Work orders for domain orders" --since 2026-01-01 --plan',
     exits.OK,
-    exits.FAILED,
-    exits.USAGE,
     exits.DIFFERENT,
     exits.LOCKED,
-    exits.REFUSED,
     exits.CONFIG,
 )
 @config_option

@@ -12,9 +12,7 @@ from syncd.signals import Signals
 @verb(
     "syncd run --config /etc/syncd/config.toml",
     exits.OK,
-    exits.FAILED,
     exits.LOCKED,
-    exits.REFUSED,
     exits.CONFIG,
 )
 @config_option

@@ -48,7 +48,6 @@ def list_(config_path: Path, as_json: bool) -> int:
     epilog=epilog(
         'syncd safety allow domain_order --by "A. Meier" --reason "migration of 400 orders"',
         exits.OK,
-        exits.USAGE,
         exits.LOCKED,
         exits.CONFIG,
     )

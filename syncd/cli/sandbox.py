@@ -19,7 +19,7 @@ COUNT = click.IntRange(0, 1_000_000)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@verb("syncd sandbox --om-port 8001 --fsm-port 8002", exits.OK, exits.FAILED)
+@verb("syncd sandbox --om-port 8001 --fsm-port 8002", exits.OK)
 @click.option(
     "--om-port", type=PORT, default=0, metavar="PORT", help="Of order management; 0 takes a free one."
 )

@@ -21,7 +21,6 @@ def command() -> None:
     epilog=epilog(
         "syncd state init --from 2026-01-31 --history 90d",
         exits.OK,
-        exits.FAILED,
         exits.UNAVAILABLE,
         exits.LOCKED,
         exits.REFUSED,
@@ -101,9 +100,7 @@ def migrate(config_path: Path) -> int:
     return exits.OK
 
 
-@command.command(
-    epilog=epilog("syncd state prune --older-than 90d", exits.OK, exits.USAGE, exits.LOCKED, exits.CONFIG)
-)
+@command.command(epilog=epilog("syncd state prune --older-than 90d", exits.OK, exits.LOCKED, exits.CONFIG))
 @config_option
 @click.option("--older-than", metavar="DURATION", help='Instead of [state] retention, such as "90d".')
 @click.option("--dry-run", is_flag=True, help="Only say what would be given up.")
@@ -123,6 +120,8 @@ def prune(config_path: Path, older_than: str | None, dry_run: bool) -> int:
     from syncd.policies import policy_of
 
     span = config.state.retention if older_than is None else parse_duration(older_than)
+    if span is None and older_than is not None:
+        raise click.BadParameter('write a duration with a unit, like "90d"', param_hint="--older-than")
     if span is None:
         raise click.UsageError("[state] retention is not set; say --older-than, such as 90d")
     now = SystemClock().now

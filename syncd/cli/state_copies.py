@@ -72,7 +72,7 @@ def _begin_catch_up(config: Config) -> None:
         store.close()
 
 
-@click.command(epilog=epilog("syncd state verify", exits.OK, exits.FAILED, exits.CONFIG))
+@click.command(epilog=epilog("syncd state verify", exits.OK, exits.LOCKED, exits.CONFIG))
 @config_option
 def verify(config_path: Path) -> int:
     """Checks that the state is sound: the file itself, and what must hold between its tables.
@@ -92,7 +92,10 @@ def verify(config_path: Path) -> int:
 
 @click.command(
     epilog=epilog(
-        'syncd state rebind --by "A. Meier" --reason "moved to the new data centre"', exits.OK, exits.CONFIG
+        'syncd state rebind --by "A. Meier" --reason "moved to the new data centre"',
+        exits.OK,
+        exits.LOCKED,
+        exits.CONFIG,
     )
 )
 @config_option

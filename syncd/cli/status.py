@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from syncd.report import Status
 
 
-@verb("syncd status --watch", exits.OK, exits.USAGE, exits.LOCKED, exits.CONFIG)
+@verb("syncd status --watch", exits.OK, exits.LOCKED, exits.CONFIG)
 @config_option
 @json_option
 @click.option("--watch", is_flag=True, help="Look again and again, until you press Ctrl-C.")

@@ -78,6 +78,16 @@ def test_a_template_that_field_service_lacks_is_told_at_the_start_and_by_check(t
         rename(two, "cmdb_workorder_product_model", "Router Staging 2", "Router Staging")
 
 
+def test_check_remote_says_when_a_system_refuses_us(two: Any) -> None:
+    two.fault(system="fsm", kind="status", status=401)
+    try:
+        done = two.ground.verb("check", "--remote")
+    finally:
+        two.clear()
+    assert done.returncode == 77
+    assert "our credentials are refused (401)" in done.stdout
+
+
 def test_check_remote_says_when_a_system_is_away(two: Any) -> None:
     two.fault(system="fsm", kind="reset")
     try:

@@ -70,6 +70,16 @@ def test_every_verb_can_be_imported_and_explains_itself() -> None:
             assert "Exit codes:" in (command.epilog or ""), name
 
 
+def test_every_verb_tells_the_codes_that_each_may_end_with() -> None:
+    """Any command line may be misunderstood; a daemon that is refused waits, so only one-shot verbs end with 77."""
+    context = click.Context(cli)
+    for verbs in VERBS.values():
+        for name in verbs:
+            told = (cli.get_command(context, name) or cli).epilog or ""
+            assert {"    1  ", "    2  "} <= {line[:7] for line in told.splitlines()}, name
+            assert "   77  " not in told or name != "run"
+
+
 def test_every_command_below_a_verb_explains_itself() -> None:
     context = click.Context(cli)
     for name in ("state", "config", "gate", "quarantine"):

@@ -194,6 +194,12 @@ def test_state_init_refuses_what_is_no_instant_or_duration(run, arguments):
     assert "write" in err
 
 
+def test_prune_refuses_what_is_no_duration(run):
+    code, _, err = run("state", "prune", "--older-than", "90")
+    assert code == exits.USAGE
+    assert "--older-than: write a duration with a unit" in err
+
+
 def test_status_of_a_state_that_is_not_there_names_the_way_to_it(run):
     code, _, err = run("status")
     assert code == exits.CONFIG
@@ -244,6 +250,12 @@ def test_a_failure_ends_with_the_code_that_says_what_to_do(error, code):
 def test_a_failure_names_its_system_once(capsys, text):
     tell(Misconfigured(text, system="field_service", status=403), debug=False)
     assert capsys.readouterr().err == "syncd: field_service: GET /x: hidden\n"
+
+
+def test_a_system_that_is_away_is_told_with_what_to_do(capsys):
+    assert tell(Unreachable("GET /x: no connection", system="field_service"), debug=False) == 69
+    told = "syncd: field_service: GET /x: no connection; nothing is lost: run it again when that system answers\n"
+    assert capsys.readouterr().err == told
 
 
 def test_an_unexpected_failure_is_one_line_unless_more_is_asked_for(capsys):
