@@ -102,6 +102,12 @@ def called(name: str, held: tuple[Held, ...]) -> tuple[Held, ...]:
     return tuple(one for one in held if name in _names(one))
 
 
+def effects_of(name: str, held: tuple[Held, ...]) -> tuple[HeldEffect, ...]:
+    """The parked effects of a domain order or order task that has this number or id."""
+    effects = (one for one in held if isinstance(one, HeldEffect))
+    return tuple(one for one in effects if name in (one.number, one.effect.effect.subject))
+
+
 def _names(one: Held) -> set[str]:
     if isinstance(one, HeldEffect):
         return {one.name}

@@ -27,7 +27,7 @@ def command() -> None:
 
     A record in quarantine is not acted on, and holds every closure of its order. A parked effect holds back later ones
     for the same work order. An order is parked as a whole where a promise is broken that nothing correct ever breaks. NAME
-    is an effect key, or the id or number of an order or record (order:NAME or KIND:NAME where two have the same).
+    is an effect key, or the id or number of a parked order or a record (order:NAME or KIND:NAME where two have the same).
     """
 
 
@@ -89,14 +89,16 @@ def retry(names: tuple[str, ...], config_path: Path, by: str, reason: str, dry_r
     """Reads a record again by its id, or lets a parked effect or order go on.
 
     A record that can be read now is taken in at once, and what it means is decided; one that still cannot stays, and the
-    verb ends with 3. An effect is sent by the daemon, after a look whether it stands already. An order goes on as it is, in
-    a person's name: it needs --by and --reason. Safe beside the daemon.
+    verb ends with 3. An effect is sent by the daemon, after a look whether it stands already; with the number of a domain
+    order all its parked effects go on. A parked order goes on as it is, in a person's name: it needs --by and --reason. Safe
+    beside the daemon.
     """
     from syncd.quarantine import HeldRecord, Person
 
     config = load(config_path, need_secrets=False)
     with _opened(config) as store:
-        chosen = _chosen(names, _held(config, store))
+        held = _held(config, store)
+        chosen = [one for name in dict.fromkeys(names) for one in _meant(name, held)]
         effects = [one for one in chosen if not isinstance(one, HeldRecord)]
         records = [one for one in chosen if isinstance(one, HeldRecord)]
         _named(effects, by, reason)
@@ -232,11 +234,21 @@ def _chosen(names: tuple[str, ...], held: tuple[Held, ...]) -> list[Held]:
     return [_one(name, held) for name in dict.fromkeys(names)]
 
 
+def _meant(name: str, held: tuple[Held, ...]) -> Sequence[Held]:
+    """What is to be tried again: what has that name, or the parked effects of the order that has it."""
+    from syncd.quarantine import called, effects_of
+
+    return [_one(name, held)] if called(name, held) else effects_of(name, held) or [_one(name, held)]
+
+
 def _one(name: str, held: tuple[Held, ...]) -> Held:
     """What a name means, or a usage error that says what to write instead."""
-    from syncd.quarantine import called
+    from syncd.quarantine import called, effects_of
 
     found = called(name, held)
+    keys = [one.name for one in effects_of(name, held)]
+    if not found and keys:
+        raise click.UsageError(f"{name} has parked effects: write which, {' or '.join(keys)}")
     if not found:
         raise click.UsageError(
             f'nothing in quarantine is called "{name}"; syncd quarantine list shows what is'

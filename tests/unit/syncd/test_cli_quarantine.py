@@ -106,6 +106,22 @@ def test_a_name_that_means_nothing_is_a_usage_error(run, verb):
     assert 'nothing in quarantine is called "DO404"; syncd quarantine list shows what is' in err
 
 
+@pytest.mark.parametrize("name", ["DO1", "d1"])
+@pytest.mark.usefixtures("held")
+def test_the_number_of_an_order_lets_its_parked_effects_go_on(run, name):
+    code, out, err = run("quarantine", "retry", name)
+    assert (code, err) == (exits.OK, "")
+    assert out == f"{KEY} goes on: looked for first, sent only if it does not stand\n"
+
+
+@pytest.mark.parametrize("verb", [("show",), ("drop", *WORD)], ids=lambda words: words[0])
+@pytest.mark.usefixtures("held")
+def test_of_an_order_one_effect_must_be_named_to_give_it_up(run, verb):
+    code, _, err = run("quarantine", verb[0], "DO1", *verb[1:])
+    assert code == exits.USAGE
+    assert f"DO1 has parked effects: write which, {KEY}" in err
+
+
 @pytest.mark.usefixtures("held")
 def test_a_name_that_two_have_asks_for_its_kind(run, store):
     with store.deciding() as tx:
