@@ -21,7 +21,7 @@ from syncd.explain.given_up import given_up
 from syncd.explain.moments import moments
 from syncd.explain.story import Explanation, Names, Next, Part, Story, instant, standing
 from syncd.explain.verdict import belonging, verdict
-from syncd.explain.waiting import waiting
+from syncd.explain.waiting import closure, waiting
 from syncd.quarantine import held_record
 
 STALE = timedelta(minutes=5)
@@ -80,6 +80,7 @@ def _story(record: Record, history: History, policy: Policy, now: datetime) -> S
         next=(
             *_parked(gathered, history),
             *waiting(gathered.effects, gathered.names, now),
+            *_closures(gathered, history, now),
             *_stale(record.kind, history, now),
         ),
     )
@@ -94,6 +95,12 @@ def _parked(gathered: _Gathered, history: History) -> Iterator[Next]:
             text = f"{number} is parked, nothing of it is sent: a promise is broken ({halt.promise}): {halt.reason}"
             command = f"syncd quarantine retry {number} --by NAME --reason TEXT"
             yield Next("parked", text, commands=(command,))
+
+
+def _closures(gathered: _Gathered, history: History, now: datetime) -> Iterator[Next]:
+    requests = (history.request_of(facts.subject.id) for facts in gathered.facts)
+    answers = (closure(one, gathered.names, now) for one in requests if one is not None)
+    yield from (one for one in answers if one is not None)
 
 
 def _story_then(record: Record, history: History, at: datetime) -> Story:

@@ -1,4 +1,5 @@
-"""What happens next: every effect that is not at rest, with when it goes on, or what a person has to do.
+"""What happens next: every effect that is not at rest and every open request for closure, with when it goes on, or what a
+person has to do.
 
 Called by `known`. The rules of who goes first stand in `state.claims`; here they are only told.
 """
@@ -10,6 +11,7 @@ from datetime import datetime
 
 from mappings.effects import EffectKind
 from mappings.model import EffectStatus
+from mappings.requests import Request, RequestStatus
 from state.store import StoredEffect
 from syncd.explain.story import Names, Next, instant
 
@@ -20,6 +22,24 @@ def waiting(effects: Sequence[StoredEffect], names: Names, now: datetime) -> tup
     """The open effects in order of birth."""
     still = [one for one in effects if one.status in _OPEN]
     return tuple(_next(one, still, names, now) for one in still)
+
+
+def closure(request: Request, names: Names, now: datetime) -> Next | None:
+    """When the gate answers a request again; a release that is on its way is an effect."""
+    number = names.number(request.subject)
+    later = request.retry_after if request.retry_after and request.retry_after > now else None
+    when = f"not before {instant(later)}" if later else "by the next cycle"
+    if request.status is RequestStatus.WAITING:
+        return Next("waiting", f"the closure of {number} is answered {when}", later)
+    if request.status is RequestStatus.HELD:
+        text = (
+            f"the closure of {number} is released when nothing holds it any more (asked again at every cycle);"
+            " or against the gate, in a person's name"
+        )
+        return Next("held", text, later, commands=(f"syncd gate override {number} --by NAME --reason TEXT",))
+    if request.status is RequestStatus.RELEASED:
+        return Next("released", f"{number} is closed; its work orders are looked at once more", later)
+    return None
 
 
 def _next(one: StoredEffect, others: Sequence[StoredEffect], names: Names, now: datetime) -> Next:

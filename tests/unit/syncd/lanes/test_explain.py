@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,12 @@ from connectors.errors import Doubtful, Refused, Unreachable
 from mappings.closure import ClosureSettings
 from mappings.field_map import FieldMap
 from mappings.model import Kind
+from mappings.requests import Request, RequestStatus
 from syncd.explain import as_json, as_text, explain, look_up
+from syncd.explain.story import Names
+from syncd.explain.waiting import closure
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -258,6 +263,30 @@ class TestWhatHappensNext:
         (one,) = tell("DO1").stories[0].next
         assert (one.status, one.at) == ("pending", world.time.now + timedelta(seconds=1))
         assert one.text.endswith("is sent at 2026-06-01 12:00:01Z (last: connection refused)")
+
+    def test_a_request_for_closure_says_when_it_is_answered(self, world, tell):
+        world.policy = replace(world.policy, closure=ClosureSettings(marker=("close_me", "true")))
+        world.order("Fiber Access", state="draft")
+        world.om.put(Kind.DOMAIN_ORDER, "DO1", "draft", close_me="true")
+        world.take_in()
+        (one,) = tell("DO1").stories[0].next
+        assert (one.status, one.text) == ("waiting", "the closure of DO1 is answered by the next cycle")
+        assert "nothing waits" not in as_text(tell("DO1"))
+
+    @pytest.mark.parametrize(
+        ("status", "text", "commands"),
+        [
+            (RequestStatus.WAITING, "is answered not before 2026-06-01 12:05:00Z", ()),
+            (RequestStatus.HELD, "is released when nothing holds it any more", ("syncd gate override DO1 --by NAME --reason TEXT",)),
+            (RequestStatus.RELEASED, "its work orders are looked at once more", ()),
+        ],
+    )  # fmt: skip
+    def test_an_answer_of_the_gate_is_told_by_where_it_stands(self, status, text, commands):
+        request = Request(Kind.DOMAIN_ORDER, "d1", NOON, status, retry_after=NOON + timedelta(minutes=5))
+        told = closure(request, Names({"d1": "DO1"}), NOON)
+        assert text in told.text
+        assert (told.status, told.commands) == (status.value, commands)
+        assert closure(replace(request, status=RequestStatus.OVER), Names({"d1": "DO1"}), NOON) is None
 
     def test_in_doubt_until(self, world, tell):
         world.order("Fiber Access")
