@@ -18,7 +18,7 @@ from mappings.keys import digest
 from mappings.model import Facts, Kind, Record, System
 from mappings.note_effects import note_on_subject, note_on_work_order, nothing, of_orders, why
 from mappings.policy import Policy
-from mappings.standing import as_it_was, obstacle, title
+from mappings.standing import as_it_was, obstacle, records, title
 from mappings.targets import Target, targets
 
 _FREED = frozenset({What.RESUMED, What.APPROVED, What.REOPENED})
@@ -45,7 +45,9 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
         return nothing(facts)
     before = as_it_was(facts, ours)
     was, now = _behind(before, policy), _behind(facts, policy)
-    whole = not changes or (was and not now) or any(change.what in _FREED for change in ours)
+    stands_with = {record.id for record in records(facts)}
+    freed = any(change.what in _FREED and change.record.id in stands_with for change in ours)
+    whole = not changes or (was and not now) or freed
     source = ours[0].record if ours else facts.subject
     turn = _Turn(before, facts, source, why(ours), whole, review=not changes)
     edits = {target.id: _edits(target, turn, policy) for target in reached}

@@ -16,7 +16,7 @@ from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.model import Facts, Record
 from mappings.note_effects import cancel_of, note_on_subject, note_on_work_order, nothing, of_orders, why
 from mappings.policy import Policy
-from mappings.standing import title, wanted_elsewhere
+from mappings.standing import as_it_was, cancelled_by, title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, targets, unsettled
 
 _CALLS = frozenset({What.CANCELLED, What.FIRST_SEEN, What.PONR_CLEARED})
@@ -40,17 +40,29 @@ def cancellations(changes: Sequence[Change], source: Record, facts: Facts, polic
     ]
     if not reached:
         return decision
+    news = _is_news(changes, facts, policy)
     by = ponr.reached_by(facts, policy.ponr_scope)
     if policy.after_ponr_cancel == "flag" and by is not None:
-        return replace(decision, effects=(_flag(source, by, facts, policy, changes),))
+        return replace(decision, effects=(_flag(source, by, facts, policy, changes),) if news else ())
     effects = tuple(_end(target, source, facts, policy, changes) for target in reached)
     ended = {effect.target for effect in effects if effect.kind is EffectKind.CANCEL_WORK_ORDER}
     asked = {effect.target for effect in unsettled(facts, EffectKind.CANCEL_WORK_ORDER)}
     return replace(
         decision,
-        effects=tuple(effect for effect in effects if effect.target not in ended & asked),
+        effects=tuple(
+            effect for effect in effects if (effect.target not in asked if effect.target in ended else news)
+        ),
         supersede=(*void, *overtaken(ended, facts)),
     )
+
+
+def _is_news(changes: Sequence[Change], facts: Facts, policy: Policy) -> bool:
+    """Whether people have to be told what stays. Order, line and domain order are cancelled one after the other; the first
+    of them has told it."""
+    ours = of_orders(changes)
+    if not ours or any(change.before is None or change.what is What.PONR_CLEARED for change in ours):
+        return True
+    return cancelled_by(as_it_was(facts, ours), policy) is None
 
 
 def overtaken(ended: Collection[str], facts: Facts) -> Iterator[str]:

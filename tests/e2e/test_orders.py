@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+ORDER = "sn_ind_tmt_orm_order"
 LINE = "sn_ind_tmt_orm_order_line_item"
 DOMAIN_ORDER = "sn_ind_tmt_orm_domain_order"
 TASK = "sn_ind_tmt_orm_order_task"
@@ -116,9 +117,10 @@ def prompt(site: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def calm(site: Any) -> Iterator[None]:
-    """No fault outlives its test."""
+    """No fault outlives its test, nor a script that gets past the rules of order management."""
     yield
     site.clear()
+    site.control("POST", "settings", enforcing=True)
 
 
 def test_a_revision_is_held_with_one_note_and_its_content_goes_out_at_its_end(site: Any) -> None:
@@ -314,6 +316,45 @@ def test_a_hundred_domain_orders_in_one_second_lose_and_double_nothing(site: Any
     assert len({row["sys_created_on"] for row in made}) <= 2
     assert len({row["correlation_id"] for row in order.work_orders()}) == 25 * PER_UNIT
     order.stays()
+
+
+def test_what_an_order_cancelled_past_the_point_leaves_behind_is_told_once(site: Any) -> None:
+    """A script cancels order, line and domain orders one after the other, each seen by a poll of its own."""
+    order = Order(site)
+    (line,), router = order.lines, order.router()["sys_id"]
+    site.control("POST", f"ponr/{LINE}/{line}", value=True)
+    order.polled()
+    site.control("POST", "settings", enforcing=False)
+    steps = [
+        (ORDER, order.id),
+        (LINE, line),
+        *((r["sys_class_name"], r["sys_id"]) for r in order.domain_orders()),
+    ]
+    for table, id in steps:
+        site.control("POST", f"records/{table}/{id}", values={"state": "canceled"})
+        order.polled()
+    order.stays()
+    (note,) = order.notes("flagged", router)
+    assert note.startswith("Order ORD") and "A person must decide" in note
+    assert len(order.notes("flagged")) == 3
+    assert order.states() == {"ready_for_dispatch": PER_UNIT}
+
+
+def test_what_the_point_of_no_return_holds_back_is_not_told_again_when_the_parent_was_on_hold(
+    site: Any,
+) -> None:
+    order = Order(site)
+    site.control("POST", f"ponr/{LINE}/{order.lines[0]}", value=True)
+    order.polled()
+    site.control("POST", "settings", enforcing=False)
+    site.control("POST", f"records/{LINE}/{order.lines[0]}", values={"priority": "1"})
+    order.until("the refusals", lambda: len(order.notes("refused")) == 3)
+    (top,) = [row for row in order.domain_orders() if not row["parent"]]
+    for state in ("on_hold", "in_progress"):
+        site.control("POST", f"records/{top['sys_class_name']}/{top['sys_id']}", values={"state": state})
+        order.polled()
+    order.stays()
+    assert len(order.notes("refused")) == 3
 
 
 def test_one_grep_for_the_number_of_an_order_tells_all_about_it(site: Any) -> None:

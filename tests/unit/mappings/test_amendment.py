@@ -212,6 +212,15 @@ def test_a_create_still_on_its_way_after_a_hold_is_brought_up_to_date(make):
     assert effect.before == {}
 
 
+def test_the_end_of_a_hold_of_its_parent_frees_no_child(make):
+    """A domain order does not stand with its parent; its own end of the hold has compared it already."""
+    before = make.record(Kind.DOMAIN_ORDER, "do0", "on_hold")
+    after = make.later(before, "in_progress")
+    facts = make.in_play(parent=after, work_orders=(make.work_order(**IN_STEP, remark="x"),))
+    drifted = replace(facts, order=make.order(priority="1"), line=make.line(ponr="true"))
+    assert _amended(make, before, after, facts=drifted).effects == ()
+
+
 # -- the point of no return
 
 

@@ -195,6 +195,30 @@ def test_behind_the_point_of_no_return_nothing_is_flagged_where_nothing_is_open(
     assert _cancelled(make, facts).effects == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "notes"), [("in_progress", 1), ("canceled", 0)], ids=["the first", "its line was first"]
+)
+@pytest.mark.parametrize("ponr", ["true", ""], ids=["behind the point", "made by hand"])
+def test_what_stays_is_told_with_the_first_cancellation_only(make, line, notes, ponr):
+    """Order, line and domain order are cancelled one after the other."""
+    facts = _facts(
+        make,
+        line=make.line(line, ponr=ponr),
+        links=(make.adopted(),),
+        work_orders=(make.work_order("hand1"),),
+    )
+    cancelled = make.change(What.CANCELLED, facts.subject, make.domain_order())
+    decision = decide((cancelled,), facts, make.policy())
+    assert len(decision.effects) == notes
+
+
+def test_what_stays_is_told_again_where_the_point_of_no_return_is_taken_back(make):
+    facts = _facts(make, links=(make.adopted(),), work_orders=(make.work_order("hand1"),))
+    cleared = make.change(What.PONR_CLEARED, facts.line, make.line(ponr="true"))
+    (note,) = decide((cleared,), facts, make.policy()).effects
+    assert "This work order stays" in note.text
+
+
 def test_a_cancelled_order_creates_and_amends_nothing(make):
     facts = make.facts(make.domain_order("canceled"))
     decision = _cancelled(make, facts)
