@@ -33,8 +33,8 @@ def closure(request: Request, names: Names, now: datetime) -> Next | None:
         return Next("waiting", f"the closure of {number} is answered {when}", later)
     if request.status is RequestStatus.HELD:
         text = (
-            f"the closure of {number} is released when nothing holds it any more (asked again at every cycle);"
-            " or against the gate, in a person's name"
+            f"the closure of {number} is released when nothing holds it any more"
+            f" (asked again {when if later else 'by every cycle'}); or against the gate, in a person's name"
         )
         return Next("held", text, later, commands=(f"syncd gate override {number} --by NAME --reason TEXT",))
     if request.status is RequestStatus.RELEASED:

@@ -277,7 +277,7 @@ class TestWhatHappensNext:
         ("status", "text", "commands"),
         [
             (RequestStatus.WAITING, "is answered not before 2026-06-01 12:05:00Z", ()),
-            (RequestStatus.HELD, "is released when nothing holds it any more", ("syncd gate override DO1 --by NAME --reason TEXT",)),
+            (RequestStatus.HELD, "is released when nothing holds it any more (asked again not before 2026-06-01 12:05:00Z)", ("syncd gate override DO1 --by NAME --reason TEXT",)),
             (RequestStatus.RELEASED, "its work orders are looked at once more", ()),
         ],
     )  # fmt: skip
