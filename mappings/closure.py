@@ -12,9 +12,21 @@ from datetime import timedelta
 from typing import Literal
 
 from mappings.changes import Lifecycle
-from mappings.model import UNKNOWN_STATE, Kind, Link, Plan, Record, record_value
+from mappings.effects import EffectKind
+from mappings.model import (
+    UNKNOWN_STATE,
+    EffectStatus,
+    Kind,
+    KnownEffect,
+    Link,
+    Plan,
+    Record,
+    record_value,
+)
 
 CATCHING_UP = "syncd is catching up with both systems after a start"
+_CHANGES = frozenset({EffectKind.UPDATE_WORK_ORDER, EffectKind.CANCEL_WORK_ORDER})
+"""Writes that cannot open a work order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ class Evidence:
     """Every change of this order that OM made before the request has been taken in."""
     search_settled: bool
     """A pass over FSM that began after the request, plus the search lag, is over."""
-    unsettled: tuple[str, ...]
+    unsettled: tuple[KnownEffect, ...]
     """Effects of these subjects that write to FSM and are pending, in flight, in doubt or parked."""
     quarantined: tuple[str, ...]
     """Their records that could not be read."""
@@ -100,6 +112,7 @@ def answer(
     """Release, or everything that holds."""
     reasons = (
         *_unsound(evidence),
+        *_unsettled(evidence, settings.closed_states(lifecycles)),
         *_order(evidence, settings, lifecycles),
         *(reason for one in evidence.subjects for reason in _plan(one, lifecycles)),
         *_work_orders(evidence, settings.closed_states(lifecycles)),
@@ -123,10 +136,21 @@ def _unsound(evidence: Evidence) -> Iterator[str]:
         yield "changes of the order are still being taken in"
     if not evidence.search_settled:
         yield "the search for work orders made by hand is not settled yet"
-    for effect in evidence.unsettled:
-        yield f"{effect} is not settled"
     for record in evidence.quarantined:
         yield f"{record} is in quarantine"
+
+
+def _unsettled(evidence: Evidence, closed: frozenset[str]) -> Iterator[str]:
+    """What is to be written yet. A change that was refused waits for a person in any case; it holds nothing once its work
+    order was read closed, however late it came: nothing is open, and nothing of it is sent without that person."""
+    for effect in evidence.unsettled:
+        work_order = evidence.work_orders.get(effect.target)
+        waits = effect.status is EffectStatus.PARKED
+        if waits and effect.kind in _CHANGES and work_order is not None and is_closed(work_order, closed):
+            continue
+        what = effect.kind.replace("_", " ") + (f" {work_order.number}" if work_order is not None else "")
+        where = ": it waits for a person (syncd quarantine list)" if waits else ""
+        yield f"{what} ({effect.status.replace('_', ' ')}) is not settled{where}"
 
 
 def _order(

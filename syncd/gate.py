@@ -227,10 +227,7 @@ class Gate:
             intake_current=self._intake_current(request, watermarks),
             search_settled=self._search_settled(request, watermarks),
             unsettled=tuple(
-                f"{effect.kind.replace('_', ' ')} ({effect.status.replace('_', ' ')})"
-                for one in facts
-                for effect in one.effects
-                if effect.kind in WRITES_TO_FSM
+                effect for one in facts for effect in one.effects if effect.kind in WRITES_TO_FSM
             ),
             quarantined=tuple(_concerning(tx.quarantined(), known | linked)),
         )

@@ -131,3 +131,17 @@ def test_a_rule_that_matches_no_more_past_the_point_of_no_return_is_left_to_a_pe
     assert all(row["number"] in note for row in order.work_orders())
     order.stays()
     assert order.states() == ["ready_for_dispatch"] * 2
+
+
+def test_a_cancel_that_came_too_late_waits_for_a_person_and_holds_no_closure(site: Any) -> None:
+    """Agents close the work orders while the cancels are on their way; then the manager asks for the closure."""
+    order = Router(site)
+    site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=600, count=1)
+    order.act_on("suspend")
+    order.until("the send", lambda: not site.control("GET", "faults")["faults"])
+    for row in order.work_orders():
+        site.control("POST", f"work-orders/{row['sys_id']}/advance", to="closed")
+    order.until("a refusal", lambda: order.notes("refusal"))
+    site.control("POST", f"domain-orders/{order.id}/request-closure")
+    order.until("the release", lambda: order.notes("released"))
+    assert "cancel_work_order" in site.ground.verb("quarantine", "list").stdout

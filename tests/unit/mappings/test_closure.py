@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from mappings.changes import default_lifecycles
 from mappings.closure import ClosureSettings, Evidence, Hold, Release, SubjectEvidence, answer, is_closed
+from mappings.effects import EffectKind
+from mappings.model import EffectStatus
 
+S = EffectStatus
 PROPERTY = settings(max_examples=200, deadline=None, derandomize=True)
 SETTINGS = ClosureSettings(marker=("closure_request", "true"))
 LIFECYCLES = default_lifecycles()
@@ -56,6 +59,10 @@ def _with_child(evidence, make, **given):
     return replace(evidence, subjects=(*evidence.subjects, SubjectEvidence(**child)))
 
 
+def _with_effect(evidence, make, status, kind=EffectKind.CANCEL_WORK_ORDER, target="wo1"):
+    return replace(evidence, unsettled=(make.known("key", kind, status, target),))
+
+
 HOLDS = {
     "nothing read": (lambda e, m: replace(e, subjects=()), "the domain order itself could not be read"),
     "catching up": (
@@ -70,7 +77,14 @@ HOLDS = {
         lambda e, m: replace(e, search_settled=False),
         "the search for work orders made by hand is not settled yet",
     ),
-    "effect": (lambda e, m: replace(e, unsettled=("update:wo1:do1:2",)), "update:wo1:do1:2 is not settled"),
+    "effect": (
+        lambda e, m: _with_effect(e, m, S.IN_FLIGHT),
+        "cancel work order WO1 (in flight) is not settled",
+    ),
+    "create": (
+        lambda e, m: _with_effect(e, m, S.PARKED, EffectKind.CREATE_WORK_ORDER, "wo9"),
+        "create work order (parked) is not settled: it waits for a person (syncd quarantine list)",
+    ),
     "quarantine": (lambda e, m: replace(e, quarantined=("WO9",)), "WO9 is in quarantine"),
     "open": (
         lambda e, m: replace(e, work_orders={"wo1": m.work_order(state="accepted")}),
@@ -128,6 +142,17 @@ HOLDS = {
 def test_one_open_thing_holds_and_is_named(make, sound, case):
     spoil, reason = HOLDS[case]
     assert _answer(spoil(sound, make)) == Hold((reason,))
+
+
+@pytest.mark.parametrize("kind", [EffectKind.UPDATE_WORK_ORDER, EffectKind.CANCEL_WORK_ORDER])
+def test_a_refused_change_holds_while_its_work_order_is_open_only(make, sound, kind):
+    """It waits for a person in any case; of a work order that was read closed it can open nothing."""
+    assert _answer(_with_effect(sound, make, S.PARKED, kind)) == Release()
+    opened = replace(sound, work_orders={"wo1": make.work_order()})
+    told = (
+        f"{kind.replace('_', ' ')} WO1 (parked) is not settled: it waits for a person (syncd quarantine list)"
+    )
+    assert _answer(_with_effect(opened, make, S.PARKED, kind)) == Hold((told, "work order WO1 is Assigned"))
 
 
 def test_everything_that_holds_is_named_once(make, sound):
