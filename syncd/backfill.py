@@ -25,6 +25,7 @@ from syncd.intake import Intake
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import COUNTED, Leave, RolledBack, Safety, Tally
+from syncd.sightings import tell_unreadable
 
 LANE = "backfill"
 
@@ -261,9 +262,7 @@ class Backfill:
     def _tell(self, page: Page, sightings: Sightings) -> None:
         sightings.tell(self._log)
         for bad in page.unreadable:
-            self._log.event(
-                "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason
-            )
+            tell_unreadable(self._log, bad)
 
 
 def _parted(decision: Decision, facts: Facts) -> tuple[Decision, Decision]:

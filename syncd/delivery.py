@@ -363,15 +363,20 @@ class Delivery:
             if effect.key in self._doubted:
                 return
             self._doubted.add(effect.key)
-            log.event("effect.doubtful", reason=outcome.reason, probe_in_s=outcome.probe_in_s)
+            log.event(
+                "effect.doubtful", kind=effect.kind, reason=outcome.reason, probe_in_s=outcome.probe_in_s
+            )
         elif isinstance(outcome, Parked):
             drained.parked += 1
-            log.event("effect.parked", reason=outcome.reason)
+            retry = f"remove what the reason names, then: syncd quarantine retry {effect.key}"
+            log.event("effect.parked", kind=effect.kind, reason=outcome.reason, next=retry)
         elif isinstance(outcome, Overtaken):
-            log.event("effect.overtaken", reason=outcome.reason)
+            log.event("effect.overtaken", kind=effect.kind, reason=outcome.reason)
         else:
             drained.deferred += 1
-            log.event("effect.deferred", reason=outcome.reason, retry_in_s=outcome.retry_in_s)
+            log.event(
+                "effect.deferred", kind=effect.kind, reason=outcome.reason, retry_in_s=outcome.retry_in_s
+            )
 
 
 def _seen(one: Performed) -> tuple[Record, ...]:

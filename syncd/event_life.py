@@ -53,7 +53,7 @@ LIFE = (
         "oldest_s",
     ),
     event("daemon.stopping", "info", "A stop was asked for; what is in flight is finished.", "signal"),
-    event("daemon.stopped", "info", "The daemon has ended in order.", "outcome ms backlog"),
+    event("daemon.stopped", "info", "The daemon has ended in order.", "outcome ms"),
     event(
         "cycle.finished",
         "info",

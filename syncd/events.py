@@ -14,18 +14,14 @@ from syncd.event_fields import FIELDS, IDS
 from syncd.event_life import LIFE, Event, event
 
 _BUSINESS = (
-    event(
-        "plan.pinned", "info", "A domain order was decided; its plan is stored.", "number table plan because"
-    ),
+    event("plan.pinned", "info", "A domain order was decided; its plan is stored.", "table plan because"),
     event(
         "rule.unmatched",
         "warning",
         "An order has changed and no rule prescribes these work orders any more: flagged, or cancelled.",
         "slots because",
     ),
-    event(
-        "work_order.created", "info", "A work order was created.", "number target template subject because"
-    ),
+    event("work_order.created", "info", "A work order was created.", "number target because"),
     event(
         "work_order.updated", "info", "A change was carried to a work order.", "number target fields because"
     ),
@@ -36,7 +32,7 @@ _BUSINESS = (
         "number target because",
     ),
     event("work_order.cancelled", "info", "A work order was cancelled.", "number target because"),
-    event("work_order.linked", "info", "A work order was linked to a domain order.", "number origin because"),
+    event("work_order.linked", "info", "A work order was linked to a domain order.", "number origin"),
     event(
         "work_order.unlinked",
         "info",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from connectors.errors import Busy, Exhausted, FilterIgnored, Misconfigured, RemoteError
 from mappings.model import System
@@ -81,6 +82,7 @@ class Health:
                 error=type(error).__name__,
                 detail=str(error),
                 retry_in_s=retry_in_s,
+                **_next(error),
             )
         return not known
 
@@ -143,6 +145,13 @@ class Health:
         if isinstance(error, Busy) and error.retry_after is not None:
             return max(pause, error.retry_after)
         return pause
+
+
+def _next(error: RemoteError) -> dict[str, Any]:
+    """What a person does about it, where one is needed."""
+    if not isinstance(error, Misconfigured):
+        return {}
+    return {"next": "put right what the detail names; syncd check --remote says whether it is"}
 
 
 def _name(error: RemoteError) -> str:

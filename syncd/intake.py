@@ -24,6 +24,7 @@ from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 from syncd.safety import Leave, RolledBack, Safety, Tally
+from syncd.sightings import tell_unreadable
 from syncd.timing import Spent, deciding
 from syncd.traits import OWNERS, describing
 
@@ -252,9 +253,7 @@ class Intake:
             name = (bad.kind, bad.id or bad.body)
             if name not in self._garbled:
                 self._garbled.add(name)
-                self._log.event(
-                    "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason
-                )
+                tell_unreadable(self._log, bad)
 
     def _finish(self, current: Pass) -> None:
         self.ended[current.kind] = self.ended.get(current.kind, 0) + 1

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from connectors.ports import UnreadableRecord
 from mappings import changes
 from mappings.effects import Effect
 from mappings.model import Kind, Record
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
+
+WHAT_NEXT = "syncd quarantine list says what to do"
 
 
 @dataclass(slots=True)
@@ -44,11 +47,25 @@ def tell_link(
     tx.remember(entry)
 
 
+def tell_unreadable(log: Log, bad: UnreadableRecord) -> None:
+    """A row of a page that did not parse."""
+    log.event(
+        "record.quarantined", kind=bad.kind, id=bad.id, field=bad.field, reason=bad.reason, next=WHAT_NEXT
+    )
+
+
 def keep(tx: Transaction, record: Record, error: Exception, sightings: Sightings) -> None:
     """A record that a rule fails on."""
     reason = f"deciding on it failed: {type(error).__name__}"
     tx.quarantine(record.kind.system, record.kind, record.id, record.updated_at, "", reason, "")
-    sightings.add("record.quarantined", kind=record.kind, id=record.id, number=record.number, reason=reason)
+    sightings.add(
+        "record.quarantined",
+        kind=record.kind,
+        id=record.id,
+        number=record.number,
+        reason=reason,
+        next=WHAT_NEXT,
+    )
 
 
 def seen(before: Record | None, record: Record, found: tuple[changes.Change, ...]) -> LedgerEntry:

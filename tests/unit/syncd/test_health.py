@@ -59,6 +59,7 @@ def test_an_outage_that_changes_its_kind_is_told_again(health, events):
     assert health.failed(FSM, "intake", Unreachable("no connection")) is False
     assert health.failed(FSM, "intake", Misconfigured("401")) is True
     assert names(events) == ["remote.unavailable", "remote.misconfigured"]
+    assert ["next" in event for event in events] == [False, True], "only a person ends the second"
 
 
 def test_two_lanes_are_one_outage_from_the_first_failure_to_the_last(health, time, events):

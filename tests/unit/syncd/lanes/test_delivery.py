@@ -68,7 +68,9 @@ def test_a_refused_create_is_parked_and_told_on_the_domain_order(world, events):
     assert world.work_orders == []
     assert len(world.store.summary().parked) == 1
     assert "No work here" in world.notes_on("DO1")[0]
-    assert any(e["event"] == "effect.parked" for e in events)
+    (parked,) = [e for e in events if e["event"] == "effect.parked"]
+    assert parked["kind"] == "create_work_order"
+    assert parked["next"].endswith(f"syncd quarantine retry {parked['key']}")
 
 
 def test_a_template_that_field_service_does_not_know_parks_the_create(world):

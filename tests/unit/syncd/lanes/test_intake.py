@@ -66,7 +66,8 @@ def test_an_unreadable_record_goes_to_quarantine_and_its_page_goes_on(world, eve
     world.settle_down(2)
     assert len(world.work_orders) == 2
     assert [q.id for q in world.store.quarantined()] == [world.id("DO2")]
-    assert any(e["event"] == "record.quarantined" and e["reason"] == "garbled" for e in events)
+    (told,) = [e for e in events if e["event"] == "record.quarantined"]
+    assert (told["reason"], told["next"]) == ("garbled", "syncd quarantine list says what to do")
 
 
 def test_a_record_leaves_quarantine_when_it_can_be_read(world):
