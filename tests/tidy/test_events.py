@@ -51,6 +51,13 @@ def test_an_event_and_its_fields_are_in_the_catalogue(place: str, call: ast.Call
     assert used <= known, f"{place}: {name.value} has no field {sorted(used - known)} in syncd/events.py"
 
 
+def test_what_needs_a_person_stands_in_the_page_for_operators() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    told = page.partition("### Every error in the log")[2].partition("\n## ")[0]
+    unknown = [one.name for one in CATALOGUE if one.level == "error" and f"`{one.name}`" not in told]
+    assert not unknown, f"docs/operations.md does not say what to do about {unknown}"
+
+
 def test_every_event_of_the_catalogue_is_written_somewhere() -> None:
     written = texts_in_source() | {"library.logged"}
     unused = {event.name for event in CATALOGUE} - written
