@@ -51,7 +51,8 @@ class Effect:
 
     `subject` is the domain order or order task it belongs to; queues are per (subject, system). `target` is the id of
     the record written: for a create, the id that we choose. `values` are logical FSM or OM fields, raw strings;
-    `references` logical FSM fields that need a look-up. `text` is a note with its marker, or a cancel's reason.
+    `references` logical FSM fields that need a look-up. `text` is a note with its marker, a cancel's reason, or what a
+    note is to say of a release on a person's word.
     `marker` is what finds the note again. `because` says in one line which rule and change intended it.
     """
 

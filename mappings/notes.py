@@ -306,6 +306,12 @@ def released(work_orders: Sequence[Named]) -> str:
     return _listed("Closure released", "Closure released", work_orders)
 
 
+def overridden(by: str, reason: str, held_by: Sequence[str]) -> str:
+    """For a release on a person's word; `held_by` is what the gate still says."""
+    what = ["What held it:", *(f"- {one}" for one in held_by)] if held_by else []
+    return "\n".join([f"Closure released on the word of {by}: {reason}", *what])
+
+
 def _changed(field: FieldChange) -> str:
     return f"- {_readable(field.name)}: {field.old or '(empty)'} -> {field.new or '(empty)'}"
 

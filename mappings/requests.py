@@ -149,8 +149,9 @@ def _released(request: Request, evidence: Evidence, facts: Facts, policy: Policy
     because = "closure requested, nothing is open"
     if request.overridden_by:
         because = f"released by {request.overridden_by}: {request.override_reason}"
+    word = _word(request, evidence, policy)
     if not policy.closure.release:
-        text = notes.released([name(facts, record) for record in facts.work_orders])
+        text = word or notes.released([name(facts, record) for record in facts.work_orders])
         note = note_on_subject(facts, policy, f"released:{request.key}", text, because=because)
         return replace(nothing(facts, Reason(because)), effects=(note,))
     effect = Effect(
@@ -163,10 +164,20 @@ def _released(request: Request, evidence: Evidence, facts: Facts, policy: Policy
         target=facts.subject.id,
         because=because,
         values=dict(policy.closure.release),
+        text=word,
         expected_version=evidence.subjects[0].record.version,
         still_closed=() if request.overridden_by else tuple(sorted(evidence.work_orders)),
     )
     return replace(nothing(facts, Reason(because)), effects=(effect,))
+
+
+def _word(request: Request, evidence: Evidence, policy: Policy) -> str:
+    """What the note says where a person overrides the gate: who, why, and what was open; "" where nobody does."""
+    if not request.overridden_by:
+        return ""
+    verdict = answer(evidence, policy.closure, policy.lifecycles)
+    held_by = verdict.reasons if isinstance(verdict, Hold) else ()
+    return notes.overridden(request.overridden_by, request.override_reason, held_by)
 
 
 def asks(record: Record, marker: tuple[str, str]) -> bool:

@@ -154,7 +154,7 @@ def _texts(
     effect: Effect, work_order: Record | None, facts: Facts, policy: Policy, unresolved: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     if effect.kind is EffectKind.CLOSE_DOMAIN_ORDER:
-        yield "released", notes.released([name(facts, record) for record in facts.work_orders])
+        yield "released", effect.text or notes.released([name(facts, record) for record in facts.work_orders])
     if work_order is None or effect.system is not System.FIELD_SERVICE:
         return
     named = name(facts, work_order)

@@ -143,6 +143,10 @@ def test_a_person_overrides_the_gate_and_nothing_is_undone(naive: Any) -> None:
     words = ("--by", "A. Meier", "--reason", "router was returned")
     assert naive.ground.verb("gate", "override", case.number, *words).returncode == 0
     case.until("the closure", lambda: case.state == "closed_complete" and case.notes("released"))
+    (note,) = case.notes("released")
+    assert note.startswith(
+        "Closure released on the word of A. Meier: router was returned\nWhat held it:\n- work order WO"
+    )
     other = Case(naive)  # what the daemon was to find out, it has found out by then
     assert case.state == "closed_complete"
     assert case.alarms("closure.bypassed") == case.alarms("closure.violated") == 0

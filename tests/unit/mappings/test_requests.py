@@ -134,6 +134,23 @@ def test_a_release_writes_the_fields_of_the_config_on_the_version_it_was_decided
     assert effect.still_closed == ("wo1",)
 
 
+def test_the_note_of_an_overridden_release_says_who_why_and_what_held_it(make, evidence, facts):
+    evidence = replace(evidence, work_orders={"wo1": make.record(Kind.WORK_ORDER, "wo1", "assigned")})
+    overridden = replace(REQUEST, overridden_by="A. Meier", override_reason="returned")
+    said = "Closure released on the word of A. Meier: returned\nWhat held it:\n- work order WO1 is Assigned"
+    (close,) = answered(overridden, Release(), evidence, facts, POLICY, now=NOW)[0].effects
+    assert close.text == said
+    note_only = replace(POLICY, closure=replace(POLICY.closure, release={}))
+    (note,) = answered(overridden, Release(), evidence, facts, note_only, now=NOW)[0].effects
+    assert note.text == f"{said}\n{note.marker}"
+
+
+def test_an_overridden_release_that_nothing_held_names_the_person_alone(evidence, facts):
+    overridden = replace(REQUEST, overridden_by="A. Meier", override_reason="returned")
+    (close,) = answered(overridden, Release(), evidence, facts, POLICY, now=NOW)[0].effects
+    assert close.text == "Closure released on the word of A. Meier: returned"
+
+
 def test_an_overridden_release_names_the_person_and_demands_nothing_of_work_orders(evidence, facts):
     overridden = replace(REQUEST, overridden_by="A. Meier", override_reason="returned")
     (effect,) = answered(overridden, Release(), evidence, facts, POLICY, now=NOW)[0].effects

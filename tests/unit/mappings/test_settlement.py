@@ -196,6 +196,15 @@ def test_a_settled_close_is_followed_by_the_release_note(make):
     assert note.text.startswith("Closure released: WO1 (Fiber Installation): Closed complete\n")
 
 
+def test_the_note_of_a_release_on_a_persons_word_says_so(make):
+    close = replace(
+        _effect(EffectKind.CLOSE_DOMAIN_ORDER, "do1", System.ORDER_MANAGEMENT),
+        text="Closure released on the word of A. Meier: [code]returned[/code]",
+    )
+    (note,) = settled(close, make.domain_order("closed_complete"), make.in_play(), make.policy()).effects
+    assert note.text.startswith("Closure released on the word of A. Meier: (code)returned(/code)\n")
+
+
 # -- refusals
 
 
