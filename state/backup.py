@@ -21,9 +21,19 @@ from state.migrations import check_revision, create_or_migrate
 from state.types import StateError, StateMissing
 
 
+class _Damaged(StateError):
+    """A file that SQLite cannot read."""
+
+
 def backup(url: str, target: Path) -> None:
     """Copies the state into a new file, beside a running daemon too. Never overwrites one."""
     source = _file(url, "pg_dump")
+    if not source.is_file():
+        raise StateMissing(f"there is no state file {source.name} to copy; is url in [state] right?")
+    with _failing(source.name), _open(source, "ro") as live:
+        live.execute(
+            "SELECT count(*) FROM sqlite_master"
+        ).fetchone()  # what cannot be read is not the copy's fault
     if target.exists():
         raise StateError(f"{target.name} is there already; name a new file")
     part = target.with_name(target.name + ".part")
@@ -51,12 +61,23 @@ def restore(url: str, source: Path, now: datetime) -> str:
     with _failing(target.name), run_lock(url):
         if target.is_file() and target.stat().st_size:
             kept = f"{target.name}.replaced-{now:%Y%m%dT%H%M%SZ}"
-            backup(url, target.with_name(kept))
+            _set_aside(url, target, kept)
         make_private(target)
         with _open(source, "ro") as copy, _open(target, "rw") as live:
             copy.backup(live, pages=-1)
         create_or_migrate(url)
     return kept
+
+
+def _set_aside(url: str, target: Path, kept: str) -> None:
+    """Keeps what is to be replaced: a copy of it, or the files themselves where SQLite cannot read them."""
+    try:
+        backup(url, target.with_name(kept))
+    except _Damaged:
+        for companion in ("", "-wal", "-shm"):
+            file = target.with_name(target.name + companion)
+            if file.exists():
+                file.replace(target.with_name(kept + companion))
 
 
 def verify(url: str) -> list[str]:
@@ -150,6 +171,15 @@ def _failing(name: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOTADB:
+            raise _Damaged(
+                f"{name} is not a SQLite database; what `syncd state backup` wrote is one"
+            ) from None
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise _Damaged(f"{name} is damaged: {error}") from None
         raise StateError(f"{name} failed: {error}") from None
+    except UnicodeDecodeError:  # SQLite quotes what it found in its complaint
+        raise _Damaged(f"{name} is damaged: its schema cannot be read") from None
     except OSError as error:
         raise StateError(f"{name} failed: {error.strerror}") from None

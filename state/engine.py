@@ -202,8 +202,13 @@ def _sqlite(url: URL, path: Path) -> Engine:
         # None: the driver begins nothing by itself (it would begin late, DEFERRED, at the first write)
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in PRAGMAS:
+                cursor.execute(f"PRAGMA {pragma}")
+        except UnicodeDecodeError:  # SQLite quotes what it found in its complaint
+            damaged = sqlite3.DatabaseError("its schema cannot be read")
+            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damaged from None
         cursor.close()
 
     return engine
@@ -232,6 +237,9 @@ def _postgres(url: URL) -> Engine:
         raise StateError("a state on PostgreSQL needs the extra: install syncd[postgres]") from None
 
 
+_PUT_BACK = "put the last backup back, which keeps this file beside it: syncd state restore FILE"
+
+
 def _state_error(name: str, original: BaseException | None) -> StateError:
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or (
@@ -241,6 +249,8 @@ def _state_error(name: str, original: BaseException | None) -> StateError:
             f"the state {name} is busy: another process held it for more than {WAIT_S} s; try again"
         )
     if code == sqlite3.SQLITE_NOTADB:
-        return StateError(f"the state file {name} is not a SQLite database; restore it from a backup")
+        return StateError(f"the state file {name} is not a SQLite database; {_PUT_BACK}")
     line = next(iter(str(original).splitlines()), "")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StateError(f"the state file {name} is damaged ({line}); {_PUT_BACK}")
     return StateError(f"the state {name} failed: {type(original).__name__}: {line}")

@@ -92,6 +92,49 @@ def test_a_restore_where_nothing_was_left_keeps_nothing(url, tmp_path):
     assert feeds(url) == ["domain_order"]
 
 
+def overwritten(data, first):
+    """The file with every seventh byte from the page `first` on replaced by one that no text holds."""
+    return bytes(0xA3 if at >= first * 4096 and at % 7 == 0 else byte for at, byte in enumerate(data))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: b"not a database" * 400, id="no database"),
+        pytest.param(lambda data: overwritten(data, 1), id="a schema that cannot be read"),
+        pytest.param(lambda data: data[: len(data) // 2], id="cut short"),
+    ],
+)
+def test_a_damaged_state_is_kept_and_the_copy_put_back(url, tmp_path, damage):
+    """That is when a person needs a restore."""
+    backup(url, tmp_path / "copy.db")
+    file = tmp_path / "syncd.db"
+    broken = damage(file.read_bytes())
+    file.write_bytes(broken)
+    (tmp_path / "syncd.db-wal").write_bytes(b"of the damaged one")
+    kept = restore(url, tmp_path / "copy.db", NOON)
+    assert feeds(url) == ["domain_order"]
+    assert verify(url) == []
+    assert (tmp_path / kept).stat().st_size == len(broken)
+
+
+@pytest.mark.parametrize("ask", [feeds, verify], ids=["status", "verify"])
+def test_a_damaged_state_names_the_restore(url, tmp_path, ask):
+    file = tmp_path / "syncd.db"
+    file.write_bytes(overwritten(file.read_bytes(), 1))
+    with pytest.raises(StateError, match=r"syncd\.db is damaged .*: syncd state restore FILE"):
+        ask(url)
+
+
+def test_a_copy_of_nothing_names_the_state_and_not_the_copy(tmp_path):
+    with pytest.raises(StateMissing, match=r"no state file syncd\.db"):
+        backup(f"sqlite:///{tmp_path}/syncd.db", tmp_path / "copy.db")
+    (tmp_path / "syncd.db").write_text("garbage" * 900)
+    with pytest.raises(StateError, match=r"^syncd\.db is not a SQLite database"):
+        backup(f"sqlite:///{tmp_path}/syncd.db", tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
 def test_a_restore_under_a_running_daemon_is_refused(url, tmp_path):
     backup(url, tmp_path / "copy.db")
     with run_lock(url), pytest.raises(StateLocked):

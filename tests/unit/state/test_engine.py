@@ -127,7 +127,9 @@ class TestErrors:
     def test_a_file_that_is_no_database(self, tmp_path):
         path = tmp_path / "syncd.db"
         path.write_text("a letter, not a database, and long enough to have a header" * 20)
-        with pytest.raises(StateError, match=r"syncd\.db is not a SQLite database; restore it from a backup"):
+        with pytest.raises(
+            StateError, match=r"syncd\.db is not a SQLite database; .*: syncd state restore FILE"
+        ):
             Store(f"sqlite:///{path}", now)
 
     def test_a_directory_that_is_not_there_is_named_without_its_path(self, tmp_path):
