@@ -92,7 +92,7 @@ _BUSINESS = (
         "closure.bypassed",
         "error",
         "A domain order was closed past the gate while work is open. It is noted there; a person must decide.",
-        "number because",
+        "number because next",
     ),
     event(
         "closure.reopened",

@@ -25,6 +25,9 @@ from syncd.sightings import Sightings, keep, reasoned, seen, tell_link
 
 __all__ = ["Observer", "Sightings"]
 
+DECIDE = "close or cancel the work in field service, or open the domain order again"
+"""What a person does about work that is open on a closed domain order."""
+
 
 class Observer:
     """Applies the rules to sightings. `policy` is asked each time, so that a reload takes effect between two pages.
@@ -232,9 +235,13 @@ class Observer:
         closed = broken.closed
         if told and broken.by_hand:
             open_ = [f"work order {one.number} is {one.state_label or one.state}" for one in told]
-            sightings.add("closure.bypassed", domain_order=closed.id, number=closed.number, because=open_)
+            sightings.add(
+                "closure.bypassed", domain_order=closed.id, number=closed.number, because=open_, next=DECIDE
+            )
         for one in () if broken.by_hand else told:
-            sightings.add("closure.violated", domain_order=closed.id, work_order=one.id, number=one.number)
+            sightings.add(
+                "closure.violated", domain_order=closed.id, work_order=one.id, number=one.number, next=DECIDE
+            )
 
     def _concerned(
         self, found: tuple[changes.Change, ...], tx: Transaction, record: Record

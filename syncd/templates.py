@@ -15,6 +15,8 @@ from mappings.decisions import Policy
 from mappings.field_map import TEMPLATE
 from syncd.logs import Log
 
+WHAT_NEXT = "make it in field service, or correct the table and reload; syncd check --remote says whether all are there"
+
 
 def templates_of(tables: Iterable[DecisionTable]) -> dict[str, str]:
     """Every template that a table names, and the table that names it first."""
@@ -55,4 +57,6 @@ class Templates:
                 return  # the feeds tell that field service is away
             self._looked_up.add(template)
             if problem:
-                self._log.event("template.missing", template=template, table=table, reason=problem)
+                self._log.event(
+                    "template.missing", template=template, table=table, reason=problem, next=WHAT_NEXT
+                )

@@ -51,6 +51,24 @@ def test_an_event_and_its_fields_are_in_the_catalogue(place: str, call: ast.Call
     assert used <= known, f"{place}: {name.value} has no field {sorted(used - known)} in syncd/events.py"
 
 
+def test_an_event_that_promises_the_next_step_names_it() -> None:
+    silent = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            name = getattr(node.args[0], "value", None)
+            if (
+                node.func.attr not in ("event", "add")
+                or name not in EVENTS
+                or "next" not in EVENTS[name].fields
+            ):
+                continue
+            if not {"next", None} & {keyword.arg for keyword in node.keywords}:  # None: fields by **
+                silent.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
+    assert not silent, silent
+
+
 def test_what_needs_a_person_stands_in_the_page_for_operators() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     told = page.partition("### Every error in the log")[2].partition("\n## ")[0]
