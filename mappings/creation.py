@@ -13,7 +13,7 @@ from mappings.changes import Change, What
 from mappings.decision_table import DecisionTable, evaluate
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.field_map import desired
-from mappings.generations import correlation, has_void, of_slot, revived
+from mappings.generations import correlation, has_void, of_slot, refused_in_vain, revived
 from mappings.keys import CORRELATION_LIMIT, parse_correlation
 from mappings.model import Facts, Kind, Link, Origin, Plan, PlannedWorkOrder, System
 from mappings.note_effects import nothing, of_orders, why
@@ -45,7 +45,10 @@ def creations(changes: Sequence[Change], facts: Facts, policy: Policy, *, afresh
         lost = told(replace(plan, work_orders=(*plan.work_orders, *beyond)), changes, facts, policy)
         plan, reasons = lost.plan or plan, lost.because
     if has_void(plan):
-        plan, grown = revived(plan, facts, policy)
+        void, left = plan, tuple(effect for effect in facts.effects if effect.key not in lost.supersede)
+        standing = replace(facts, effects=left)
+        plan, grown = revived(void, standing, policy)
+        lost = replace(lost, supersede=(*lost.supersede, *refused_in_vain(void, plan, standing)))
         reasons += grown
     old = facts.plan.work_orders if facts.plan is not None and not again else ()
     wanted = [planned for planned in plan.work_orders if planned not in old and not planned.unmatched]

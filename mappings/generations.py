@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mappings.effects import Decision, EffectKind, Reason
 from mappings.keys import Correlation
-from mappings.model import Facts, Link, Plan, PlannedWorkOrder
+from mappings.model import EffectStatus, Facts, Link, Plan, PlannedWorkOrder
 from mappings.note_effects import nothing
 from mappings.policy import Policy
 from mappings.standing import cancelled_by
@@ -59,7 +59,7 @@ def revived(plan: Plan, facts: Facts, policy: Policy) -> tuple[Plan, tuple[Reaso
 
 
 def taken_back(facts: Facts, policy: Policy) -> Decision:
-    """A cancel was not sent, because its order stands again: the slots that it was for are wanted as they were.
+    """A cancel was not sent, or was refused, and its order stands again: the slots that it was for are wanted as they were.
 
     Said at once: later the work order may have ended for another reason, and nobody could tell.
     """
@@ -70,6 +70,16 @@ def taken_back(facts: Facts, policy: Policy) -> Decision:
     pairs = zip(plan.work_orders, now.work_orders, strict=True)
     kept = tuple(old if new.generation != old.generation else new for old, new in pairs)
     return replace(nothing(facts), plan=replace(plan, work_orders=kept))
+
+
+def refused_in_vain(before: Plan, now: Plan, facts: Facts) -> tuple[str, ...]:
+    """The refused cancels of work orders that are wanted again as they are. What comes next for them must not wait behind
+    one, and no person need take it up."""
+    pairs = zip(before.work_orders, now.work_orders, strict=True)
+    kept = [new for old, new in pairs if old != new and old.generation == new.generation]
+    ids = {link.work_order for planned in kept for link in of_slot(planned, facts)}
+    cancels = (effect for effect in facts.effects if effect.kind == EffectKind.CANCEL_WORK_ORDER)
+    return tuple(one.key for one in cancels if one.target in ids and one.status is EffectStatus.PARKED)
 
 
 def of_slot(planned: PlannedWorkOrder, facts: Facts) -> tuple[Link, ...]:
@@ -100,4 +110,7 @@ def _has_ended(link: Link, facts: Facts, policy: Policy) -> bool:
 
 
 def _being_cancelled(facts: Facts) -> Iterator[str]:
-    return (effect.target for effect in facts.effects if effect.kind == EffectKind.CANCEL_WORK_ORDER)
+    """One whose cancel was refused goes on: nothing more is sent without a person."""
+    for effect in facts.effects:
+        if effect.kind == EffectKind.CANCEL_WORK_ORDER and effect.status is not EffectStatus.PARKED:
+            yield effect.target

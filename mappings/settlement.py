@@ -14,9 +14,10 @@ from mappings.cancellation import cancellations
 from mappings.changes import FieldChange
 from mappings.details import details
 from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.generations import taken_back
 from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
-from mappings.note_effects import combined, name, note_on_subject, nothing
+from mappings.note_effects import combined, name, note_on_subject, nothing, planned_for
 from mappings.policy import Policy
 from mappings.references import went_without
 from mappings.relations import relations
@@ -58,9 +59,20 @@ def refused(effect: Effect, reason: str, facts: Facts, policy: Policy) -> Decisi
     key = f"refusal:{effect.key}:{digest(reason)}"
     text = _refusal(effect, reason, facts)
     note = note_on_subject(facts, policy, key, text, because=f"{effect.key} was refused")
-    rest = follow_up(_without(effect, facts), policy)
+    left = _without(effect, facts)
+    rest = [follow_up(left, policy)]
     void = tuple(_void_with(effect, facts, policy))
-    return combined(facts, [replace(nothing(facts, because), effects=(note,), supersede=void), rest])
+    if _came_too_late(effect, facts, policy):
+        void = (*void, effect.key)
+        rest.append(taken_back(left, policy))
+    return combined(facts, [replace(nothing(facts, because), effects=(note,), supersede=void), *rest])
+
+
+def _came_too_late(effect: Effect, facts: Facts, policy: Policy) -> bool:
+    """Whether a cancel was refused that nobody wants any more: its order stands again, or its rule matches again."""
+    if effect.kind is not EffectKind.CANCEL_WORK_ORDER or effect.instead_of:
+        return False
+    return cancelled_by(facts, policy) is None and not planned_for(facts, effect.target).unmatched
 
 
 def _refusal(effect: Effect, reason: str, facts: Facts) -> str:

@@ -120,7 +120,7 @@ def calm(site: Any) -> Iterator[None]:
     """No fault outlives its test, nor a script that gets past the rules of order management."""
     yield
     site.clear()
-    site.control("POST", "settings", enforcing=True)
+    site.control("POST", "settings", enforcing=True, cancel_in_progress=True)
 
 
 def test_a_revision_is_held_with_one_note_and_its_content_goes_out_at_its_end(site: Any) -> None:
@@ -295,6 +295,27 @@ def test_an_order_that_is_approved_again_gets_the_next_generation(site: Any) -> 
     order.until("the next generation", lambda: len(order.work_orders()) == 2 * PER_UNIT)
     generations = Counter(row["correlation_id"].rpartition(":")[2] for row in order.work_orders())
     assert generations == {"1": PER_UNIT, "2": PER_UNIT}
+
+
+def test_work_whose_cancel_was_refused_goes_on_with_its_order_and_is_not_made_again(site: Any) -> None:
+    """Field service lets nobody cancel what is in progress; then the order is approved again."""
+    order = Order(site)
+    router = order.router()["sys_id"]
+    (begun, *_) = order.work_orders(router)
+    site.control("POST", f"work-orders/{begun['sys_id']}/advance", to="in_progress")
+    site.control("POST", "settings", cancel_in_progress=False)
+    order.do("cancel")
+    order.until("the refusal", lambda: order.notes("refusal", router))
+    order.do("reinstate")
+    order.until("the next generation", lambda: len(order.work_orders()) == 2 * PER_UNIT - 1)
+    site.control("POST", f"records/{LINE}/{order.lines[0]}", values={"priority": "1"})
+    order.until("the change", lambda: [r["priority"] for r in order.work_orders()].count("1") == PER_UNIT)
+    site.control("POST", f"work-orders/{begun['sys_id']}/advance", to="closed")
+    order.until("the status", lambda: "Closed Complete" in " ".join(order.notes("status", router)))
+    site.control("POST", f"records/{LINE}/{order.lines[0]}", values={"priority": "2"})
+    order.until("the change", lambda: [r["priority"] for r in order.work_orders()].count("2") == PER_UNIT - 1)
+    assert len(order.work_orders()) == 2 * PER_UNIT - 1
+    assert begun["sys_id"] not in site.ground.verb("quarantine", "list").stdout
 
 
 def test_a_rule_that_matches_no_more_is_told_and_its_work_orders_stay(site: Any) -> None:

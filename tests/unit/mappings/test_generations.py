@@ -147,6 +147,27 @@ def test_where_orders_have_no_version_their_changes_count(make):
     assert order_version(replace(facts, order=order_at(make, "x"))) == facts.order.version
 
 
+REFUSED = replace(CANCEL, status=EffectStatus.PARKED)
+
+
+class TestACancelThatWasRefused:
+    """Work goes on in field service, and the order is approved again."""
+
+    def test_the_work_order_is_wanted_as_it_is_and_the_cancel_is_void(self, make, back):
+        decision = decided(make, back(work_order="assigned", effects=(REFUSED,)))
+        assert (made(decision), marks(decision), decision.supersede) == ([], [(1, None)], ("cancel:wo1",))
+
+    def test_work_that_is_finished_then_is_not_made_again(self, make, back):
+        facts = back(work_order="assigned", effects=(REFUSED,))
+        kept = replace(facts, plan=decided(make, facts).plan or facts.plan, effects=())
+        finished = replace(kept, work_orders=(make.work_order(state="closed_complete"),))
+        assert made(decided(make, finished)) == []
+
+    def test_one_that_ended_before_the_order_was_back_is_made_again(self, make, back):
+        decision = decided(make, back(work_order="closed_complete", effects=(REFUSED,)))
+        assert (marks(decision), decision.supersede) == ([(2, None)], ())
+
+
 class TestACancelThatWasNotSent:
     def test_the_slot_is_wanted_as_it_was(self, make, back):
         assert marks(taken_back(back(work_order="assigned"), make.policy())) == [(1, None)]

@@ -232,6 +232,32 @@ def test_a_refusal_is_noted_with_its_reason(make, kind, given, said):
     assert decision.because[0].text == f"{effect.key} was refused: Parts are shipped"
 
 
+VOID = {"void_since": 1}
+
+
+@pytest.mark.parametrize(
+    ("cancel", "slot", "state", "void"),
+    [
+        ({}, VOID, "in_progress", True),
+        ({}, VOID, "canceled", False),
+        ({"unmatched": "fiber:1"}, VOID, "in_progress", True),
+        ({"unmatched": "fiber:1"}, VOID | {"unmatched": True}, "in_progress", False),
+        ({"instead_of": "wo2"}, {}, "in_progress", False),
+    ],
+    ids=["the order stands again", "still cancelled", "the rule is back", "still unmatched", "a duplicate"],
+)
+def test_a_refused_cancel_that_nobody_wants_any_more_waits_for_nobody(make, cancel, slot, state, void):
+    """It was on its way when the order was approved again. Its slot is wanted as it was, and nothing is made anew."""
+    effect = _effect(EffectKind.CANCEL_WORK_ORDER, **cancel)
+    plan = make.plan(replace(make.planned(), **slot))
+    facts = make.in_play(subject=make.domain_order(state), plan=plan, links=(make.link(noted=True),))
+    decision = refused(effect, "work goes on", facts, make.policy())
+    assert len(decision.effects) == 1
+    assert decision.supersede == ((effect.key,) if void else ())
+    slots = decision.plan.work_orders if decision.plan else ()
+    assert [one.void_since for one in slots] == ([None] if void else [])
+
+
 def test_what_the_point_of_no_return_held_back_is_noted_with_the_change_and_blames_nobody(make):
     effect = _effect(
         EffectKind.UPDATE_WORK_ORDER,

@@ -165,10 +165,13 @@ class TestMatchesAgain:
         decision = _decided(make, again())
         assert (decision.effects, _slots(decision)) == ((), [("fiber", 1, False, None)])
 
-    def test_a_cancel_that_was_not_sent_is_taken_back(self, make, again):
-        cancel = make.known("cancel:wo1", EffectKind.CANCEL_WORK_ORDER)
+    @pytest.mark.parametrize("status", [PENDING, PARKED])
+    def test_a_cancel_that_was_not_sent_is_taken_back(self, make, again, status):
+        """Its slot is wanted as it was: work that is finished later is not made again."""
+        cancel = make.known("cancel:wo1", EffectKind.CANCEL_WORK_ORDER, status)
         decision = _decided(make, again(void=0, effects=(cancel,)))
         assert (decision.effects, decision.supersede) == ((), ("cancel:wo1",))
+        assert _slots(decision) == [("fiber", 1, False, None)]
 
     def test_a_cancel_that_may_have_been_sent_is_waited_for(self, make, again):
         cancel = make.known("cancel:wo1", EffectKind.CANCEL_WORK_ORDER, IN_DOUBT)
