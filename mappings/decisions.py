@@ -27,6 +27,7 @@ from mappings.relations import relations
 from mappings.settlement import follow_up, refused, settled
 from mappings.standing import cancelled_by
 from mappings.status import seen_again, status_notes
+from mappings.unmatched import reopened
 
 __all__ = [
     "LinkClaim",
@@ -100,6 +101,7 @@ def decide(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
         parts.append(hold_notes(changes, facts, policy))
         parts.append(creations(changes, facts, policy))
         parts.append(amendments(changes, facts, policy))
+        parts.append(reopened(changes, facts, policy))
     void = {key for part in parts for key in part.supersede}
     if void:  # the note about what was created may have waited for creates that will never be sent
         left = tuple(effect for effect in facts.effects if effect.key not in void)

@@ -214,6 +214,11 @@ def unmatched(source: str, work_orders: Iterable[str]) -> str:
     return "\n".join([head, *(f"- {work_order}" for work_order in work_orders)])
 
 
+def unmatched_again(work_order: str) -> str:
+    """For one that is open again and that no rule prescribes."""
+    return f"No rule prescribes this work order any more, and it is open again. A person must decide about it:\n- {work_order}"
+
+
 def unmatched_reason(source: str) -> str:
     """The mandatory reason of a cancel, in FSM."""
     return f"{source} changed in order management: no rule prescribes this work order any more."

@@ -1,6 +1,6 @@
 """Slots of a plan whose rule matches no more, because a fact that it reads has changed.
 
-Called by `creation` with the plan as the tables decide it now. What was never made is forgotten. A work order that stands
+Called by `creation` with the plan as the tables decide it now, and by `decisions` for one that is opened again. What was never made is forgotten. A work order that stands
 is flagged for a person, or cancelled where the config says so; past the point of no return, or while another order needs
 it, it is flagged in any case. Nothing is ever kept in silence, and a rule that matches again finds its work order.
 """
@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from mappings import notes, ponr
 from mappings.cancellation import overtaken
-from mappings.changes import Change
+from mappings.changes import Change, What
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.generations import of_slot, order_version
 from mappings.keys import digest
@@ -56,6 +56,24 @@ def told(plan: Plan, changes: Sequence[Change], facts: Facts, policy: Policy) ->
         supersede=void,
         unmatched=tuple(f"{p.rule}:{p.slot}" for p in lost if _slot(p) in {*ended, *kept}),
     )
+
+
+def reopened(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
+    """Flags a work order that people opened again although no rule prescribes it: it had ended when its rule was lost, or with
+    it. It is never cancelled for that: whoever opened it had a reason."""
+    opened = {change.record.id: change.record for change in changes if change.what is What.REOPENED}
+    effects = [
+        note_on_subject(
+            facts,
+            policy,
+            f"unmatched:{facts.subject.id}:{target.id}:{opened[target.id].version}",
+            notes.unmatched_again(shown(target, facts)),
+            because=f"no rule prescribes it any more: {why(changes)}",
+        )
+        for target in targets(facts, policy)
+        if target.id in opened and target.planned.unmatched
+    ]
+    return replace(nothing(facts), effects=tuple(effects))
 
 
 def _slot(planned: PlannedWorkOrder) -> Slot:

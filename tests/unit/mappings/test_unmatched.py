@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mappings.changes import default_lifecycles, detect
+from mappings.changes import What, default_lifecycles, detect
 from mappings.closure import SubjectEvidence, _plan
 from mappings.creation import creations, prescribed
 from mappings.decisions import decide, redecided
@@ -187,6 +187,20 @@ class TestMatchesAgain:
     def test_while_it_does_not_match_nothing_grows(self, make, again):
         facts = replace(again(work_order="canceled", void=0), subject=make.domain_order(action="add"))
         assert decide((make.change("amended", facts.subject),), facts, _policy(make)).effects == ()
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "what", "told"),
+    [(True, What.REOPENED, True), (True, What.AMENDED, False), (False, What.REOPENED, False)],
+    ids=["open again", "otherwise changed", "prescribed"],
+)
+def test_one_that_is_opened_again_is_flagged(make, unmatched, what, told):
+    """It had ended when its rule was lost, so that there was nothing to tell."""
+    plan = make.plan(replace(make.planned(), unmatched=unmatched))
+    facts = make.in_play(plan=plan, links=(make.link(), make.link("wo2", slot=2)))
+    (record,) = facts.work_orders
+    decision = decide((make.change(what, record, record),), facts, make.policy())
+    assert ["it is open again" in effect.text for effect in decision.effects] == [True] * told
 
 
 def test_what_the_tables_prescribe_is_named_under_every_id_of_a_rule(make):

@@ -59,3 +59,20 @@ def test_a_new_rule_beside_the_old_one_makes_its_own(order):
     order.settle_down()
     assert len(order.work_orders) == 3
     assert states(order) == ["ready"] * 3
+
+
+@pytest.mark.parametrize("way", ["flag", "cancel"])
+def test_one_that_people_open_again_is_told_once_and_stays(order, way):
+    """Its rule was lost when it had ended, so that nothing was to be told then."""
+    order.policy = replace(order.policy, unmatched=way)
+    (work_order,) = order.work_orders
+    order.fsm.advance(work_order.id, "closed_complete")
+    order.settle_down()
+    specify(order, "Voice")
+    order.settle_down()
+    assert not [note for note in order.notes_on("DO1") if "rule prescribes" in note]
+    order.fsm.advance(work_order.id, "assigned")
+    order.settle_down()
+    (note,) = [note for note in order.notes_on("DO1") if "No rule prescribes" in note]
+    assert work_order.number in note
+    assert states(order) == ["assigned"]
