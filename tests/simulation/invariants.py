@@ -96,8 +96,10 @@ class Watch:
         """S4, S6, S11 and the half of S10 that can be told before the note arrives."""
         method, id, *rest = request.what
         intents = {status for (status,) in self._state.rows("SELECT status FROM outbox WHERE target = ?", id)}
-        # a pause between the last check and the send may outlive the lease; a late create finds its id taken
-        durable = {"in_flight", "in_doubt"} | ({"done", "superseded"} if method == "create" else set())
+        # a pause before the send may outlive the lease, and another process settle the effect: a late create has an id
+        # of its own, which is taken or is found there later
+        late = {"done", "superseded", "parked"} if method == "create" else set()
+        durable = {"in_flight", "in_doubt"} | late
         if not intents & durable:
             self.broken("S4", f"{method} of {id[:8]} leaves without a durable intent")
         for other in network.writes:
