@@ -101,7 +101,8 @@ def _systemctl(*words: str) -> str:
             "systemctl is not here; ctl works where systemd runs the service"
         ) from None
     if done.returncode:
-        raise click.ClickException(f"systemctl: {done.stderr.strip()}")
+        said = done.stderr.strip()
+        raise click.ClickException(f"systemctl: {said}\nctl works where systemd runs the service")
     return done.stdout
 
 

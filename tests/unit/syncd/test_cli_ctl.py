@@ -97,5 +97,11 @@ def test_a_machine_without_systemd_says_so(monkeypatch, tmp_path, capsys):
     assert "where systemd runs the service" in capsys.readouterr().err
 
 
+def test_a_machine_that_systemd_has_not_booted_says_so(systemd, capsys):
+    systemd("", code=1)
+    assert invoke(["ctl", "status"]) == 1
+    assert "where systemd runs the service" in capsys.readouterr().err
+
+
 def test_ctl_alone_is_a_usage_error(capsys):
     assert invoke(["ctl"]) == 2
