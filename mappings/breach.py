@@ -66,8 +66,12 @@ def closed_above(facts: Facts, policy: Policy) -> Record | None:
 
 def told(found: Breach, facts: Facts, policy: Policy) -> Decision:
     """Notes on what is closed, whose `facts` these are, and the reopening where the config wants it."""
-    effects = [_closed_by_hand(found, facts, policy)] if found.by_hand else _opened(found, facts, policy)
-    if policy.closure.past_gate == "reopen" and closed_above(facts, policy) == found.closed:
+    reopened = policy.closure.past_gate == "reopen" and closed_above(facts, policy) == found.closed
+    if found.by_hand:
+        effects = [_closed_by_hand(found, facts, policy, reopened=reopened)]
+    else:
+        effects = _opened(found, facts, policy, reopened=reopened)
+    if reopened:
         effects.append(_reopened(found, facts, policy))
     reason = Reason(f"{title(found.closed)} is closed, and work is open")
     return replace(nothing(facts, reason), effects=tuple(effects))
@@ -104,23 +108,23 @@ def _violated(found: Breach, work_order: Record) -> str:
     return f"violated:{found.closed.id}:{work_order.id}:{work_order.version}"
 
 
-def _closed_by_hand(found: Breach, facts: Facts, policy: Policy) -> Effect:
+def _closed_by_hand(found: Breach, facts: Facts, policy: Policy, *, reopened: bool) -> Effect:
     return note_on_subject(
         facts,
         policy,
         _bypassed(found),
-        notes.closed_past_gate([name(facts, record) for record in found.open]),
+        notes.closed_past_gate([name(facts, record) for record in found.open], reopened=reopened),
         because=f"{title(found.closed)} was closed while work is open",
     )
 
 
-def _opened(found: Breach, facts: Facts, policy: Policy) -> list[Effect]:
+def _opened(found: Breach, facts: Facts, policy: Policy, *, reopened: bool) -> list[Effect]:
     return [
         note_on_subject(
             facts,
             policy,
             _violated(found, record),
-            notes.opened_after_closure(name(facts, record)),
+            notes.opened_after_closure(name(facts, record), reopened=reopened),
             because=f"work order {record.number} is open, and {title(found.closed)} is closed",
         )
         for record in found.open

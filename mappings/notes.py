@@ -282,19 +282,24 @@ def held(reasons: Iterable[str]) -> str:
     return "\n".join(["Closure is held:", *(f"- {reason}" for reason in reasons)])
 
 
-def closed_past_gate(work_orders: Sequence[Named]) -> str:
+_DECIDE = "A person must decide about it"
+_REOPENED = "By configuration it is opened again as long as that is so"
+
+
+def closed_past_gate(work_orders: Sequence[Named], *, reopened: bool = False) -> str:
     """For a domain order that was closed by hand while work is open."""
     return "\n".join(
         [
-            "Closed while work is open in field service. A person must decide about it:",
+            f"Closed while work is open in field service. {_REOPENED if reopened else _DECIDE}:",
             *(f"- {work_order}: {work_order.state}" for work_order in work_orders),
         ]
     )
 
 
-def opened_after_closure(work_order: Named) -> str:
+def opened_after_closure(work_order: Named, *, reopened: bool = False) -> str:
     """For a domain order that is closed already."""
-    return f"Work order {work_order} is open again or new after the closure: {work_order.state}. A person must decide about it."
+    what = f"Work order {work_order} is open again, or new, after the closure: {work_order.state}."
+    return f"{what} {_REOPENED if reopened else _DECIDE}."
 
 
 def reopen_refused(reason: str) -> str:

@@ -129,6 +129,16 @@ def test_reopening_is_on_the_version_that_was_closed_and_while_work_is_open(make
     assert reopen.while_open == ("wo1",)
 
 
+@pytest.mark.parametrize("by_hand", [True, False], ids=["past the gate", "opened after the closure"])
+@pytest.mark.parametrize(
+    ("way", "said"), [("note", "A person must decide"), ("reopen", "By configuration it is opened again")]
+)
+def test_the_note_says_what_happens_next(make, closed, by_hand, way, said):
+    policy = make.policy(closure=ClosureSettings(past_gate=way))
+    found = replace(closing(closed, (), None, policy), by_hand=by_hand)
+    assert said in told(found, closed, policy).effects[0].text
+
+
 def test_what_is_not_closed_by_its_state_is_not_reopened(make):
     """Released by a note or another field: the flow, or a person, has not closed it yet."""
     policy = make.policy(closure=ClosureSettings(past_gate="reopen"))
