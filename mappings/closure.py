@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Literal
 
 from mappings.changes import Lifecycle
-from mappings.effects import EffectKind
 from mappings.model import (
     UNKNOWN_STATE,
     EffectStatus,
@@ -25,8 +24,6 @@ from mappings.model import (
 )
 
 CATCHING_UP = "syncd is catching up with both systems after a start"
-_CHANGES = frozenset({EffectKind.UPDATE_WORK_ORDER, EffectKind.CANCEL_WORK_ORDER})
-"""Writes that cannot open a work order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ def answer(
     """Release, or everything that holds."""
     reasons = (
         *_unsound(evidence),
-        *_unsettled(evidence, settings.closed_states(lifecycles)),
+        *_unsettled(evidence),
         *_order(evidence, settings, lifecycles),
         *(reason for one in evidence.subjects for reason in _plan(one, lifecycles)),
         *_work_orders(evidence, settings.closed_states(lifecycles)),
@@ -140,17 +137,16 @@ def _unsound(evidence: Evidence) -> Iterator[str]:
         yield f"{record} is in quarantine"
 
 
-def _unsettled(evidence: Evidence, closed: frozenset[str]) -> Iterator[str]:
-    """What is to be written yet. A change that was refused waits for a person in any case; it holds nothing once its work
-    order was read closed, however late it came: nothing is open, and nothing of it is sent without that person."""
+def _unsettled(evidence: Evidence) -> Iterator[str]:
+    """What is to be written yet. A change that was refused holds even where its work order is closed by now: work was done
+    that nobody wanted in the end, and a person is to see that before the order is closed."""
     for effect in evidence.unsettled:
         work_order = evidence.work_orders.get(effect.target)
-        waits = effect.status is EffectStatus.PARKED
-        if waits and effect.kind in _CHANGES and work_order is not None and is_closed(work_order, closed):
-            continue
         what = effect.kind.replace("_", " ") + (f" {work_order.number}" if work_order is not None else "")
-        where = ": it waits for a person (syncd quarantine list)" if waits else ""
-        yield f"{what} ({effect.status.replace('_', ' ')}) is not settled{where}"
+        waits = (
+            ": it waits for a person (syncd quarantine list)" if effect.status is EffectStatus.PARKED else ""
+        )
+        yield f"{what} ({effect.status.replace('_', ' ')}) is not settled{waits}"
 
 
 def _order(

@@ -4,6 +4,7 @@ return by itself, and work orders that are cancelled with the rule that made the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_a_rule_that_matches_no_more_past_the_point_of_no_return_is_left_to_a_pe
     assert order.states() == ["ready_for_dispatch"] * 2
 
 
-def test_a_cancel_that_came_too_late_waits_for_a_person_and_holds_no_closure(site: Any) -> None:
+def test_a_cancel_that_came_too_late_holds_a_closure_until_a_person_has_seen_it(site: Any) -> None:
     """Agents close the work orders while the cancels are on their way; then the manager asks for the closure."""
     order = Router(site)
     site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=600, count=1)
@@ -143,5 +144,11 @@ def test_a_cancel_that_came_too_late_waits_for_a_person_and_holds_no_closure(sit
         site.control("POST", f"work-orders/{row['sys_id']}/advance", to="closed")
     order.until("a refusal", lambda: order.notes("refusal"))
     site.control("POST", f"domain-orders/{order.id}/request-closure")
+    order.until("the hold", lambda: order.notes("held"))
+    assert "syncd quarantine list" in order.notes("held")[0]
+    listed = json.loads(site.ground.verb("quarantine", "list", "--json").stdout)
+    keys = [one["key"] for one in listed["effects"]]
+    words = ("--by", "A. Meier", "--reason", "the work is done")
+    dropped = site.ground.verb("quarantine", "drop", *keys, *words)
+    assert dropped.returncode == 0, dropped.stderr
     order.until("the release", lambda: order.notes("released"))
-    assert "cancel_work_order" in site.ground.verb("quarantine", "list").stdout
