@@ -30,6 +30,16 @@ def cases() -> list[pytest.ParameterSet]:
     return [pytest.param(line, id=f"{page.name}: {line}") for page in PAGES for line in command_lines(page)]
 
 
+@pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])
+def test_a_verb_is_played_by_a_real_process(verb: str) -> None:
+    """By an end-to-end test, by the demo, on a booted systemd, or by a page whose commands are executed."""
+    played = [*(ROOT / "tests" / "e2e").glob("*.py"), *(ROOT / "syncd" / "demo").glob("*.py")]
+    played += [ROOT / "docs" / "tutorial.md", ROOT / "docs" / "operations.md"]
+    played += (ROOT / "tests" / "systemd").iterdir()
+    said = re.compile(rf'"{verb}"|\bsyncd {verb}\b')
+    assert any(said.search(one.read_text(encoding="utf-8")) for one in played if one.is_file())
+
+
 @pytest.mark.parametrize("line", cases())
 def test_a_command_in_a_document_exists(line: str) -> None:
     words = line.split()
