@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 IDLE_S = 180.0
 """A feed of a system that answers is read again within this: its poll interval, and the longest pause after faults of its own."""
 AT_ONCE = 10
-"""Requests to a system that has just gone: each lane and worker finds out for itself."""
+"""Requests of a daemon to a system that has just gone: each lane and worker finds out for itself."""
 PER_S = 0.2
-"""Requests a second to a system that is down, of all that looks whether it is back."""
+"""Requests a second of a daemon to a system that is down: all that looks whether it is back."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Outages:
     def _nobody_hammered(self, network: Network, outage: _Outage) -> None:
         failed = network.failed_while_down - outage.failed_before
         seconds = network.down_until - outage.began
-        if failed > AT_ONCE + PER_S * seconds:
+        if failed > self._run.plan.daemons * (AT_ONCE + PER_S * seconds):
             text = f"{failed} requests in the {seconds:.0f} s in which {network.system} was down"
             self._run.watch.broken("L3", text)
 
