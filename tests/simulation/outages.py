@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 IDLE_S = 180.0
 """A feed of a system that answers is read again within this: its poll interval, and the longest pause after faults of its own."""
-AT_ONCE = 10
-"""Requests of a daemon to a system that has just gone: each lane and worker finds out for itself."""
+AT_ONCE = 15
+"""Requests of a process to a system that has just gone, or before it was started: each lane and worker finds out for itself."""
 PER_S = 0.2
 """Requests a second of a daemon to a system that is down: all that looks whether it is back."""
 
@@ -27,6 +27,7 @@ PER_S = 0.2
 class _Outage:
     began: float
     failed_before: int
+    processes_before: int
 
 
 class Outages:
@@ -39,7 +40,7 @@ class Outages:
     def tick(self) -> None:
         for system, network in self._run.networks.items():
             if self._run.hub.now < network.down_until:
-                self._now.setdefault(system, _Outage(self._run.hub.now, network.failed_while_down))
+                self._now.setdefault(system, _began(self._run, network))
                 self._other_goes_on(system)
             elif system in self._now:
                 self._nobody_hammered(network, self._now.pop(system))
@@ -56,9 +57,15 @@ class Outages:
     def _nobody_hammered(self, network: Network, outage: _Outage) -> None:
         failed = network.failed_while_down - outage.failed_before
         seconds = network.down_until - outage.began
-        if failed > self._run.plan.daemons * (AT_ONCE + PER_S * seconds):
+        processes = len(self._run.lives) - outage.processes_before
+        if failed > AT_ONCE * processes + self._run.plan.daemons * PER_S * seconds:
             text = f"{failed} requests in the {seconds:.0f} s in which {network.system} was down"
             self._run.watch.broken("L3", text)
+
+
+def _began(run: Simulation, network: Network) -> _Outage:
+    older = sum(not life.group.alive for life in run.lives)
+    return _Outage(run.hub.now, network.failed_while_down, older)
 
 
 def _works(life: Life, now: float) -> bool:
