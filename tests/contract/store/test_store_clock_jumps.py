@@ -31,16 +31,17 @@ def test_a_doubt_that_outlives_its_process_settles_anew(store, clock, make, inte
 
 
 def test_a_verb_that_finds_the_clock_set_forward_lets_doubts_settle_anew(store, clock, make, intend):
-    if store.is_shared:
-        pytest.skip("there the clock of the database counts")
+    """On PostgreSQL the clock of the database counts, whatever that of a machine says: nothing waits anew."""
     assert store.keep_time(clock(), SETTLE) is None
     intend(make.effect("a"))
     _doubt(store, "a")
     clock.move(3600)
 
-    assert store.keep_time(clock(), SETTLE) == timedelta(hours=1)
-    assert store.claim("run:2", 10, 60) == ()
-    clock.move(90)
+    moved = store.keep_time(clock(), SETTLE)
+    assert moved == (None if store.is_shared else timedelta(hours=1))
+    if moved is not None:
+        assert store.claim("run:2", 10, 60) == ()
+        clock.move(90)
     assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
 
 

@@ -260,14 +260,18 @@ def test_one_that_is_back_is_as_if_it_had_never_been_missed(settled):
         assert tx.facts_for(Kind.DOMAIN_ORDER, settled.id("DO1")).vanished == frozenset()
 
 
-def test_the_open_work_orders_of_a_vanished_domain_order_are_flagged_and_stay(settled, events):
-    work_order = link_of(settled).work_order
+def notes_when_gone(settled, *, rounds):
+    """What stands on DO1's work order after DO1 was deleted and three sweeps have looked, with `rounds` after each."""
     settled.om.delete(Kind.DOMAIN_ORDER, settled.id("DO1"))
     for _ in range(3):
         settled.sweep_up()
-        settled.settle_down(1)
-    assert settled.fsm.records[Kind.WORK_ORDER, work_order].state == "ready"
-    (note,) = [n.text for n in settled.fsm.journal[work_order]]
+        settled.settle_down(rounds)
+    return [note.text for note in settled.fsm.journal[link_of(settled).work_order]]
+
+
+def test_the_open_work_orders_of_a_vanished_domain_order_are_flagged_and_stay(settled, events):
+    (note,) = notes_when_gone(settled, rounds=1)
+    assert settled.fsm.records[Kind.WORK_ORDER, link_of(settled).work_order].state == "ready"
     assert "DO1 is gone from order management" in note
     assert len([e for e in events if e["event"] == "domain_order.vanished"]) == 1
 
@@ -276,12 +280,7 @@ def test_a_closed_domain_order_with_open_work_is_missed_too(settled):
     """Somebody closed it past the gate, and somebody else deleted it."""
     settled.om.edit(Kind.DOMAIN_ORDER, settled.id("DO1"), "closed_complete")
     settled.settle_down(2)
-    settled.om.delete(Kind.DOMAIN_ORDER, settled.id("DO1"))
-    for _ in range(3):
-        settled.sweep_up()
-        settled.settle_down(1)
-    texts = [n.text for n in settled.fsm.journal[link_of(settled).work_order]]
-    assert any("DO1 is gone from order management" in text for text in texts)
+    assert any("DO1 is gone from order management" in text for text in notes_when_gone(settled, rounds=1))
 
 
 @pytest.mark.parametrize("change", [{"priority": "1"}, {"state": "canceled"}], ids=["update", "cancel"])
@@ -292,12 +291,7 @@ def test_a_write_in_doubt_for_a_vanished_domain_order_holds_nothing_up(settled, 
     settled.om.edit(Kind.DOMAIN_ORDER, settled.id("DO1"), **change)
     settled.take_in()
     settled.deliver()
-    settled.om.delete(Kind.DOMAIN_ORDER, settled.id("DO1"))
-    for _ in range(3):
-        settled.sweep_up()
-        settled.settle_down(12)
-    texts = [n.text for n in settled.fsm.journal[link_of(settled).work_order]]
-    assert any("DO1 is gone from order management" in text for text in texts)
+    assert any("DO1 is gone from order management" in text for text in notes_when_gone(settled, rounds=12))
     assert settled.store.summary().in_doubt == 0
 
 
