@@ -30,6 +30,17 @@ class EffectKind(StrEnum):
     """Of one that was closed while work was open."""
 
 
+WRITES_TO_FSM = frozenset(
+    {
+        EffectKind.CREATE_WORK_ORDER,
+        EffectKind.UPDATE_WORK_ORDER,
+        EffectKind.CANCEL_WORK_ORDER,
+        EffectKind.UPDATE_WORK_TASK,
+    }
+)
+"""What changes field work itself; notes do not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A reference field of FSM whose id is looked up there before the write.

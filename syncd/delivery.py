@@ -20,7 +20,7 @@ from connectors.exchanges import recorded
 from mappings import decisions
 from mappings.budget import Purpose
 from mappings.duplicates import duplicates
-from mappings.effects import Decision, EffectKind, Reason
+from mappings.effects import WRITES_TO_FSM, Decision, EffectKind, Reason
 from mappings.keys import request_name
 from mappings.model import Facts, Kind, Record, System
 from mappings.references import went_without
@@ -42,7 +42,7 @@ from syncd import logs
 from syncd.attempts import DONE_EVENTS, detail_of, entry_of, ids_of, is_news, kept
 from syncd.budgets import Budgets
 from syncd.dispatch import LANE, Dispatch
-from syncd.gate import WRITES_TO_FSM, request_settled
+from syncd.gate import request_settled
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings

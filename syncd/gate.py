@@ -18,7 +18,7 @@ from mappings.breach import Breach
 from mappings.budget import Purpose
 from mappings.closure import Evidence, Hold, Release, SubjectEvidence, is_closed
 from mappings.decisions import Policy
-from mappings.effects import Effect, EffectKind
+from mappings.effects import WRITES_TO_FSM, Effect, EffectKind
 from mappings.model import Facts, Kind, Record, System
 from mappings.requests import Request, RequestStatus, answered, is_final, judged
 from state.store import Done, Outcome, Overtaken, QuarantinedRecord, Store, Transaction, Watermark
@@ -27,14 +27,6 @@ from syncd.intake import FEEDS
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
 
-WRITES_TO_FSM = frozenset(
-    {
-        EffectKind.CREATE_WORK_ORDER,
-        EffectKind.UPDATE_WORK_ORDER,
-        EffectKind.CANCEL_WORK_ORDER,
-        EffectKind.UPDATE_WORK_TASK,
-    }
-)
 ABOVE = ("order_line", "order")
 REFUSED_RETRY_S = 300.0
 """How long a request rests after OM refused its closure; a change of the request itself asks again at once."""
