@@ -7,6 +7,8 @@ stops nothing: the notes say the same.
 
 from __future__ import annotations
 
+import threading
+
 from connectors.errors import Refused
 from connectors.ports import OrderManagement, Relation
 from mappings.effects import Effect
@@ -22,6 +24,7 @@ class Relations:
     def __init__(self, om: OrderManagement, log: Log) -> None:
         self._om = om
         self._log = log
+        self._lock = threading.Lock()
         self._refused = False
         """Whether the refusal was told."""
 
@@ -38,14 +41,16 @@ class Relations:
 
     def told(self, performed: Performed) -> Performed:
         """The same; a refusal is told once, until a row stands again."""
-        if performed.refusal and not self._refused:
+        with self._lock:
+            first = bool(performed.refusal) and not self._refused
+            if performed.refusal or isinstance(performed.outcome, Done):
+                self._refused = bool(performed.refusal)
+        if first:
             self._log.event(
                 "relation.refused",
                 reason=performed.refusal,
                 next="may our user read and write the relation table of the profile ([relation])?",
             )
-        if performed.refusal or isinstance(performed.outcome, Done):
-            self._refused = bool(performed.refusal)
         return performed
 
 

@@ -9,6 +9,9 @@ import pytest
 from connectors.errors import Conflict, Doubtful, Misconfigured, Refused, Unreachable
 from mappings.closure import ClosureSettings
 from mappings.model import Kind
+from state.store import Overtaken
+from syncd.performed import Performed
+from syncd.relations import Relations
 
 TYPE = "Contains::Task of"
 
@@ -71,6 +74,23 @@ def test_a_refusal_is_told_once_and_stops_no_note(related, events, method):
     assert [one["event"] for one in events].count("relation.refused") == 1
     assert any("-> Assigned" in note for note in related.notes_on("DO1"))
     assert [one["event"] for one in events if one["event"] == "effect.parked"] == []
+
+
+def test_a_refusal_that_comes_while_one_is_told_is_not_told_too():
+    """The effects of one table are performed side by side."""
+    told = []
+
+    class Meanwhile:
+        """A log in which the answer of another thread comes between."""
+
+        def event(self, name, **fields):
+            told.append((name, fields["reason"]))
+            if len(told) == 1:
+                relations.told(Performed(None, Overtaken("second"), refusal="second"))
+
+    relations = Relations(None, Meanwhile())
+    relations.told(Performed(None, Overtaken("first"), refusal="first"))
+    assert told == [("relation.refused", "first")]
 
 
 def test_it_is_tried_again_when_something_changes(related):
