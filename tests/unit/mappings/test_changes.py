@@ -176,6 +176,7 @@ def test_a_read_that_differs_is_not_the_same(make, other):
 def test_the_content_is_state_and_fields(make, other, equal):
     record = make.record(Kind.DOMAIN_ORDER, "r", a="1", b="2")
     assert (content_hash(replace(record, **other)) == content_hash(record)) is equal
+    assert same(record, replace(record, **other)) is equal
 
 
 def test_two_unknown_states_differ_by_their_labels(make):
@@ -184,6 +185,7 @@ def test_two_unknown_states_differ_by_their_labels(make):
     assert status(before) != status(after)
     assert _whats(before, after) == [What.STATUS_CHANGED]
     assert content_hash(before) != content_hash(after)
+    assert not same(before, after)
 
 
 def test_every_kind_has_a_lifecycle_and_work_orders_trigger_nothing():
