@@ -7,6 +7,7 @@ query value or a body into an error.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import logging
 import ssl
@@ -14,7 +15,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -53,6 +54,14 @@ class Reply:
     duration: float
     date: datetime | None
     flaw: str = ""
+    proof: str = field(default="", repr=False)
+    """The `Authorization` header that was sent."""
+
+    def unechoed(self, text: str) -> str:
+        """What the server says, without what we proved ourselves with: a proxy may quote the request that it refuses."""
+        for secret in _secrets(self.proof):
+            text = text.replace(secret, "***")
+        return text
 
     def json(self) -> Any:
         """The decoded body. Raises `BadJson` when it is not whole, not JSON by its type, or not acceptable."""
@@ -197,6 +206,7 @@ class Transport:
             duration=self._monotonic() - began,
             date=_parse_date(response.headers.get("date", "")),
             flaw=flaw,
+            proof=request.headers.get("authorization", ""),
         )
 
     def _url(self, path: str) -> httpx.URL:
@@ -294,6 +304,16 @@ def _tls_context(ca_file: str | Path | None, system: str) -> ssl.SSLContext:
         except (OSError, ssl.SSLError):
             raise Misconfigured("the CA file cannot be read as certificates", system=system) from None
     return context
+
+
+def _secrets(proof: str) -> list[str]:
+    """The token of an `Authorization` header, and the password inside one of basic authentication."""
+    _, _, token = proof.partition(" ")
+    try:
+        password = base64.b64decode(token, validate=True).decode().partition(":")[2]
+    except ValueError:
+        password = ""
+    return [secret for secret in (token, password) if secret]
 
 
 def _body(json: object) -> bytes | None:

@@ -36,7 +36,7 @@ _CANCELLED = re.compile(r"transaction cancelled|maximum execution time", re.IGNO
 
 
 def error_text(reply: Reply) -> str:
-    """Message and detail of an error body as one bounded plain line, "" where there is none."""
+    """Message and detail of an error body as one bounded plain line without our credentials, "" where there is none."""
     try:
         tree = reply.json()
     except BadJson:
@@ -48,7 +48,7 @@ def error_text(reply: Reply) -> str:
         )
     if not isinstance(error, str):
         return ""
-    return _CONTROL.sub(" ", error).strip()[:REASON_LIMIT]
+    return _CONTROL.sub(" ", reply.unechoed(error)).strip()[:REASON_LIMIT]
 
 
 def was_cancelled(reply: Reply) -> bool:

@@ -6,6 +6,7 @@ daemon writes.
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import re
@@ -75,6 +76,10 @@ SETTINGS = {"one shared": one_shared, "two": two, "two renamed": two_renamed}
 """What the suite runs against: nothing that differs between them may be built in."""
 
 
+PASSWORD = "correct-horse-battery"
+SECRETS = (PASSWORD.encode(), base64.b64encode(f"syncd.integration:{PASSWORD}".encode()))
+
+
 class Tuned(Playground):
     """A playground whose config says other things about both systems, and more at its end."""
 
@@ -83,6 +88,16 @@ class Tuned(Playground):
     single: Mapping[str, Mapping[str, str]] = {}
     """Keys of one section, by its name."""
     more = ""
+
+    def start_sandbox(self, *options: str) -> Sandbox:
+        return super().start_sandbox(*options, *(() if "--password" in options else ("--password", PASSWORD)))
+
+    def close(self) -> None:
+        """Ends every process; nothing that they have written has a secret in it (S12)."""
+        super().close()
+        written = (file for file in self.folder.rglob("*") if file.is_file() and file.name != "sandbox.log")
+        told = {file.name for file in written if any(secret in file.read_bytes() for secret in SECRETS)}
+        assert told <= {"password"}, "a secret was written down"
 
     def set(self, name: str, value: str) -> None:
         """A variable in the environment of the processes that are started from now on."""
@@ -199,7 +214,7 @@ def ctrl_c() -> Iterator[None]:
 
 @pytest.fixture
 def playground(tmp_path: Path) -> Iterator[Playground]:
-    ground = Playground(tmp_path, poll="300ms")
+    ground = Tuned(tmp_path, poll="300ms")
     yield ground
     ground.close()
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 PASSWORD = "correct-horse-battery"
+PROOF = base64.b64encode(f"syncd.integration:{PASSWORD}".encode())
 CLIENT_SECRET = "sandbox-secret"
 OAUTH = {
     "auth": '"oauth"',
@@ -148,17 +149,33 @@ def test_a_token_that_dies_in_the_middle_is_renewed_once_for_all_threads(start: 
 
 @pytest.mark.parametrize("keys", [{}, GRANTS["password"]], ids=["basic", "oauth"])
 def test_no_secret_is_ever_written_down(start: Any, keys: dict[str, str]) -> None:
-    """Also not while credentials are refused and answers break off."""
+    """Also not while credentials are refused, answers break off, and a refusal quotes the request that it refuses."""
     site = start(keys)
+    proof = f"Bearer {token(site.sandbox.fsm_url)}" if keys else f"Basic {PROOF.decode()}"
+    quoted = f"Operation was aborted by Business Rule: Authorization: {proof}"
+    site.fault(kind="status", status=403, method="POST", table="wm_order", message=quoted, count=1)
     site.approve()
+    parked = site.wait_for("a refusal", lambda: site.events("effect.parked"))[0]
+    assert (
+        "Authorization: " + proof.split(maxsplit=1)[0] + " ***"
+        in site.ground.verb("quarantine", "list").stdout
+    )
+    assert site.ground.verb("quarantine", "retry", parked["key"]).returncode == 0
     converged(site, 4)
     site.control("POST", "faults", kind="status", status=401, count=6)
     site.control("POST", "faults", kind="truncated_200", count=6)
     site.approve()
     converged(site, 8)
     site.ground.stop(site.daemon)
-    secrets = [PASSWORD.encode(), base64.b64encode(f"syncd.integration:{PASSWORD}".encode())]
-    secrets += [CLIENT_SECRET.encode(), token(site).encode()] if keys else []
+    secrets = [PASSWORD.encode(), PROOF]
+    secrets += (
+        [
+            CLIENT_SECRET.encode(),
+            *(token(url).encode() for url in (site.sandbox.om_url, site.sandbox.fsm_url)),
+        ]
+        if keys
+        else []
+    )
     folder = site.ground.folder
     written = [folder / "daemon.log", *folder.glob("syncd.db*")]
     assert len(written) >= 2
@@ -167,7 +184,7 @@ def test_no_secret_is_ever_written_down(start: Any, keys: dict[str, str]) -> Non
         assert [secret for secret in secrets if secret in content] == [], file.name
 
 
-def token(site: Any) -> str:
+def token(url: str) -> str:
     """The token in use: asked for again during its life, the server gives the same one."""
     form = {
         "grant_type": "password",
@@ -177,7 +194,7 @@ def token(site: Any) -> str:
         "password": PASSWORD,
     }
     request = urllib.request.Request(
-        f"{site.sandbox.om_url}/oauth_token.do",
+        f"{url}/oauth_token.do",
         urllib.parse.urlencode(form).encode(),
         {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
     )

@@ -1,10 +1,14 @@
-"""A real process is killed with SIGKILL at some of its calls, the same each time, and starts again: the world is the same."""
+"""A real process is killed with SIGKILL at some of its calls, the same each time, and starts again: the world is the same.
+
+`SIGKILL_SHARES=20 pytest tests/e2e/test_killed_anywhere.py` kills it at every one, in so many worlds that share the calls.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,6 +19,7 @@ from syncd.demo.truth import Truth, read_truth
 from syncd.demo.world import Sandbox
 
 DEATHS = 6
+SHARES = int(os.environ.get("SIGKILL_SHARES", "0"))
 DOOMED = Path(__file__).with_name("doomed.py")
 ORDER = ["Berlin Mitte"]
 WORK_ORDERS = 4
@@ -65,19 +70,31 @@ def doomed(playground: Playground) -> Doomed:
     return Doomed(playground)
 
 
+def deaths(share: int | None, calls: int) -> Sequence[int]:
+    """The calls of a life at which it is killed: a sample, or every one that is of this share."""
+    if share is None:
+        return Random("killed anywhere").sample(range(1, surely(calls)), DEATHS)
+    return range(1 + share, calls, SHARES)
+
+
+def surely(calls: int) -> int:
+    """How many of its calls another life has too: the last ones are those that find nothing to do."""
+    return calls * 2 // 3
+
+
+@pytest.mark.parametrize("share", range(SHARES) if SHARES else [None])
 def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(
-    doomed: Doomed, doubled: Callable[[Truth], list[str]]
+    doomed: Doomed, doubled: Callable[[Truth], list[str]], share: int | None
 ) -> None:
     doomed.people()
     assert doomed.live()[0] == 0
     doomed.people()
     code, count = doomed.live()
     assert code == 0
-    # the last calls of a life are those that find nothing to do
-    for die_at in Random("killed anywhere").sample(range(1, int(count) * 2 // 3), DEATHS):
+    for die_at in deaths(share, int(count)):
         doomed.people()
         code, point = doomed.live(die_at)
-        assert code == -9, f"call {die_at} was not reached"
+        assert code == -9 or die_at >= surely(int(count)), f"call {die_at} was not reached"
         assert doomed.live()[0] == 0
         truth = read_truth(doomed.sandbox)
         where = f"after SIGKILL at call {die_at}, {point}"

@@ -11,7 +11,7 @@ Where each is looked at (docs/reliability.md says it for readers):
 - S13 in `run`: whatever a lane raises that is no failure of the state is a defect
 - S14, S15, L1, L2 of the healed world: `final`; that nothing is written at rest: `run`
 - L4 and L5 by the shape of a run: starts need nobody, and feeds with bursts larger than a page converge
-- S12 and L3 are not looked at here but in the tests of logs, errors and health
+- L3 in every outage: `outages`; S12 where somebody knows a secret: `tests/e2e/conftest.py`
 """
 
 from __future__ import annotations

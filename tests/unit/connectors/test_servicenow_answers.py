@@ -181,6 +181,14 @@ def test_a_refusal_carries_the_systems_reason_bounded_and_plain(api, router):
     assert "xxx" not in str(caught.value)
 
 
+def test_a_refusal_that_quotes_our_request_is_told_without_what_proves_who_we_are(api, router):
+    told = "rejected: Authorization: Basic YW5uOmh1bnRlcjI= (ann:hunter2)"
+    answering(router, error(403, "aborted by Business Rule", told))
+    with pytest.raises(Refused) as caught:
+        api.patch("wm_order", ID, {"state": "3"}, columns=("sys_id",))
+    assert caught.value.reason == "aborted by Business Rule: rejected: Authorization: Basic *** (ann:***)"
+
+
 def test_an_error_given_as_plain_text_is_a_reason_too(api, router):
     answering(router, httpx.Response(400, json={"error": "bad value"}))
     with pytest.raises(Refused) as caught:
