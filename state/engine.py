@@ -11,13 +11,13 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import cast
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -112,27 +112,17 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that only reads."""
-        with self._begin("BEGIN") as connection:
-            yield connection
+        return self._begin("BEGIN")
 
-    @contextmanager
-    def writing(self, turn: int) -> Iterator[Connection]:
+    def writing(self, turn: int) -> AbstractContextManager[Connection]:
         """A transaction that writes beside a deciding one on PostgreSQL; those of one `turn` come one after the other."""
-        with self._begin("BEGIN IMMEDIATE") as connection:
-            if not self.is_sqlite:
-                connection.execute(_TAKE_TURN, {"turn": turn})
-            yield connection
+        return self._begin("BEGIN IMMEDIATE", _TAKE_TURN.bindparams(turn=turn))
 
-    @contextmanager
-    def deciding(self) -> Iterator[Connection]:
+    def deciding(self) -> AbstractContextManager[Connection]:
         """The transaction in which something is decided: one at a time, reading what the one before has written."""
-        with self._begin("BEGIN IMMEDIATE") as connection:
-            if not self.is_sqlite:
-                connection.execute(_TAKE_DECIDER)
-            yield connection
+        return self._begin("BEGIN IMMEDIATE", _TAKE_DECIDER)
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
@@ -150,10 +140,13 @@ class Database:
                 )  # steps to its end; one execute frees one page
 
     @contextmanager
-    def _begin(self, how: str) -> Iterator[Connection]:
+    def _begin(self, how: str, lock: Executable | None = None) -> Iterator[Connection]:
+        """`how` a transaction begins on SQLite; on PostgreSQL the `lock` that it takes first."""
         with self.translated(), self._engine.connect() as connection, connection.begin():
             if self.is_sqlite:
                 _tell_driver(connection, how)
+            elif lock is not None:
+                connection.execute(lock)
             yield connection
 
     @contextmanager
