@@ -32,21 +32,27 @@ _SHAPE = (
     (RESOURCE_ORDER, "IP Address Block"),
 )
 _STATES = ("closed_complete", "in_progress", "closed_complete", "canceled", "in_progress")
-_WORK_STATES = ("closed_complete", "work_in_progress", "closed_incomplete", "assigned")
+_WORK_STATES = {
+    "in_progress": ("closed_complete", "work_in_progress", "closed_incomplete", "assigned"),
+    "closed_complete": ("closed_complete", "closed_incomplete"),
+    "canceled": ("canceled",),
+}
+"""Of work orders, by the state of their domain order: what is closed has no work that is open."""
 
 
 def write_history(world: World, domain_orders: int) -> dict[str, int]:
     """Creates that many domain orders, with orders and lines above them, and a work order for every second one."""
     om, fsm = world.order_instance, world.field_instance
-    made: list[str] = []
+    made: list[tuple[str, str]] = []
     while len(made) < domain_orders:
-        made.extend(_write_line(om, min(len(_SHAPE), domain_orders - len(made)), len(made)))
-    hand_made = [_write_work_order(fsm, id, place) for place, id in enumerate(made[::2])]
+        state = _STATES[len(made) // len(_SHAPE) % len(_STATES)]
+        ids = _write_line(om, min(len(_SHAPE), domain_orders - len(made)), len(made), state)
+        made.extend((id, state) for id in ids)
+    hand_made = [_write_work_order(fsm, id, place, state) for place, (id, state) in enumerate(made[::2])]
     return {"domain_orders": len(made), "work_orders": len(hand_made)}
 
 
-def _write_line(om: Instance, size: int, before: int) -> list[str]:
-    state = _STATES[before // len(_SHAPE) % len(_STATES)]
+def _write_line(om: Instance, size: int, before: int, state: str) -> list[str]:
     stamps = _stamps(om, 30 + before % 330)
     names = {"order": ORDER, "line": ORDER_LINE}
     over = {"closed_complete": "completed"}.get(state, state)
@@ -78,14 +84,14 @@ def _write_line(om: Instance, size: int, before: int) -> list[str]:
     return made
 
 
-def _write_work_order(fsm: Instance, domain_order: str, place: int) -> str:
-    state = _WORK_STATES[place % len(_WORK_STATES)]
+def _write_work_order(fsm: Instance, domain_order: str, place: int, above: str) -> str:
+    state = _WORK_STATES[above][place % len(_WORK_STATES[above])]
     stamps = _stamps(fsm, 20 + place % 300)
     shared = stamps | {
         "location": _some(fsm, "cmn_location", place),
         "account": _some(fsm, "customer_account", place),
     }
-    active = {"active": "false" if state.startswith("closed") else "true", "priority": "3"}
+    active = {"active": "false" if state.startswith(("closed", "canceled")) else "true", "priority": "3"}
     text = {
         "short_description": "Made by hand",
         "initiated_from": domain_order,

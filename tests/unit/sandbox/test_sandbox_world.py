@@ -77,6 +77,16 @@ def test_history_of_ten_thousand_keeps_its_size():
     assert made.order_instance.store.count(DOMAIN_ORDER) == 10_000
 
 
+def test_history_has_no_open_work_under_what_is_closed():
+    made = world()
+    write_history(made, 200)
+    orders, work = made.order_instance.store, made.field_instance.store
+    ended = {row.id for row in orders.rows(DOMAIN_ORDER) if row["active"] == "false"}
+    found = [row["active"] for row in work.rows(WORK_ORDER) if row["initiated_from"] in ended]
+    assert len(found) >= 40
+    assert set(found) == {"false"}
+
+
 def test_the_process_announces_itself_serves_and_stops_on_request(tmp_path, client):
     ready = tmp_path / "ready.json"
     command = [
