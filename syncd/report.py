@@ -6,18 +6,19 @@ people. Only reads, and talks to no remote system.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from mappings.budget import Terms
-from mappings.model import EffectStatus, Kind, System
+from mappings.model import SUBJECT_KINDS, EffectStatus, Kind, System
 from mappings.references import Unresolved
 from mappings.requests import Request
 from state.store import (
     Baseline,
     BudgetUse,
     Halt,
+    History,
     Lane,
     Lease,
     Outage,
@@ -67,17 +68,21 @@ class Status:
     given_up: int = 0
     """Effects of which the retention has left a digest."""
     numbers: Mapping[str, str] = field(default_factory=dict)
-    """Of the domain orders that ask to be closed."""
+    """Of the domain orders and order tasks that ask to be closed, wait for a person, or have something in doubt."""
 
 
 def look(store: Store, now: datetime, terms: Mapping[System, Terms] | None = None) -> Status:
     """Everything, of one instant. `terms` are the request budgets that the config names."""
     budgets = tuple(store.budget_use(system, one) for system, one in sorted((terms or {}).items()))
     with store.history() as history:
-        requests = history.requests()
-        subjects = [history.record(one.subject_kind, one.subject) for one in requests]
+        summary, requests, doubts = store.summary(), history.requests(), history.doubted(SHOWN_DOUBTS)
+        subjects = (
+            *(one.subject for one in requests),
+            *(one.subject for one in summary.parked),
+            *(one.effect.subject for one in doubts),
+        )
         return Status(
-            summary=_with_unread(store.summary(), history.baseline(), now),
+            summary=_with_unread(summary, history.baseline(), now),
             baseline=history.baseline(),
             now=now,
             stops=history.stops(),
@@ -88,12 +93,18 @@ def look(store: Store, now: datetime, terms: Mapping[System, Terms] | None = Non
             catching_up=history.catching_up(),
             lanes=history.lanes(),
             leases=history.leases(),
-            doubts=history.doubted(SHOWN_DOUBTS),
+            doubts=doubts,
             budgets=budgets,
             given_up=history.ended_count(),
             requests=requests,
-            numbers={record.id: record.number for record in subjects if record is not None},
+            numbers=_numbers(history, subjects),
         )
+
+
+def _numbers(history: History, subjects: Iterable[str]) -> dict[str, str]:
+    """By their ids, of those that are known."""
+    found = (history.record(kind, id) for id in dict.fromkeys(subjects) for kind in SUBJECT_KINDS)
+    return {record.id: record.number for record in found if record is not None}
 
 
 def _with_unread(summary: Summary, baseline: Baseline | None, now: datetime) -> Summary:
@@ -183,8 +194,16 @@ def as_json(status: Status) -> dict[str, object]:
         "oldest_pending": instant(summary.oldest_pending),
         "waiting": waiting(summary),
         "in_doubt": summary.in_doubt,
-        "doubts": [_doubt(one) for one in status.doubts],
-        "parked": [{"key": p.key, "subject": p.subject, "reason": p.reason} for p in summary.parked],
+        "doubts": [_doubt(one, status) for one in status.doubts],
+        "parked": [
+            {
+                "key": one.key,
+                "subject": one.subject,
+                "number": status.numbers.get(one.subject, ""),
+                "reason": one.reason,
+            }
+            for one in summary.parked
+        ],
         "parked_orders": [
             {"subject": one.subject, "promise": one.promise, "reason": one.reason} for one in status.halts
         ],
@@ -256,10 +275,11 @@ def _lane(lane: Lane) -> dict[str, object]:
     }
 
 
-def _doubt(one: StoredEffect) -> dict[str, object]:
+def _doubt(one: StoredEffect, status: Status) -> dict[str, object]:
     return {
         "key": one.effect.key,
         "subject": one.effect.subject,
+        "number": status.numbers.get(one.effect.subject, ""),
         "reason": one.reason,
         "attempts": one.attempts,
         "looked_for_at": instant(one.not_before),

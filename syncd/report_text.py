@@ -138,6 +138,11 @@ def _outages(status: Status) -> Block:
     return Block(head=("kept from working", "by", "for", "tries again", "because"), rows=rows, loud=True)
 
 
+def number(subject: str, status: Status) -> str:
+    """What people call it; its id where it was never seen."""
+    return status.numbers.get(subject) or subject
+
+
 def _effects(status: Status) -> Block:
     summary = status.summary
     rows = tuple(
@@ -154,9 +159,15 @@ def _effects(status: Status) -> Block:
 
 def _doubts(status: Status) -> Block:
     rows = tuple(
-        (one.effect.key, instant(one.not_before) or "at once", one.reason or "-") for one in status.doubts
+        (
+            number(one.effect.subject, status),
+            one.effect.key,
+            instant(one.not_before) or "at once",
+            one.reason or "-",
+        )
+        for one in status.doubts
     )
-    return Block(head=("in doubt", "looked for", "because"), rows=rows)
+    return Block(head=("in doubt for", "effect", "looked for", "because"), rows=rows)
 
 
 def _unresolved(status: Status) -> Block:
@@ -176,7 +187,7 @@ def _parked(status: Status) -> Block:
         return Block()
     lines = [
         "parked, waiting for a person:",
-        *(f"  {one.key}: {one.reason}" for one in parked[:SHOWN_PARKED]),
+        *(f"  {number(one.subject, status)} {one.key}: {one.reason}" for one in parked[:SHOWN_PARKED]),
     ]
     if len(parked) > SHOWN_PARKED:
         lines.append(f"  ... and {len(parked) - SHOWN_PARKED} more (--json shows all)")
@@ -186,7 +197,7 @@ def _parked(status: Status) -> Block:
 def _closures(status: Status) -> Block:
     rows = tuple(
         (
-            status.numbers.get(one.subject, one.subject),
+            number(one.subject, status),
             one.status.value,
             age(status.now - one.stamp),
             "; ".join(one.reasons) or "-",

@@ -110,8 +110,9 @@ def test_parked_effects_are_named_with_their_reason_and_made_printable():
     parked = tuple(
         ParkedEffect(f"create:do{n}", f"do{n}", "no template \x1b[31m") for n in range(SHOWN_PARKED + 3)
     )
-    text = as_text(status(parked=parked))
-    assert "create:do0: no template \\x1b[31m" in text
+    text = as_text(replace(status(parked=parked), numbers={"do1": "SO0001001"}))
+    assert "  do0 create:do0: no template \\x1b[31m" in text
+    assert "  SO0001001 create:do1: no template" in text
     assert "\x1b" not in text
     assert "... and 3 more" in text
 
@@ -143,7 +144,7 @@ def test_json_has_all_of_it_in_types_of_json():
     assert found["feeds"][0]["watermark"] == "2026-06-01T11:58:50Z"
     doubt = {"kind": "write_note", "status": "in_doubt", "count": 1, "oldest": "2026-06-01T11:59:40Z"}
     assert doubt in found["effects"]
-    assert found["parked"] == [{"key": "k", "subject": "s", "reason": "r"}]
+    assert found["parked"] == [{"key": "k", "subject": "s", "number": "", "reason": "r"}]
     assert (found["waiting"], found["in_doubt"], found["records"]) == (
         3,
         1,

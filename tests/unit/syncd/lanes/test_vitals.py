@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.errors import Misconfigured, Unreachable
-from mappings.model import System
-from syncd.report import look, outages, waits_for
+from connectors.errors import Misconfigured, Refused, Unreachable
+from mappings.model import Kind, System
+from syncd.report import as_json, look, outages, waits_for
 from syncd.report_text import as_text
 from syncd.vitals import Vitals
 
@@ -98,3 +98,14 @@ def test_a_feed_that_was_never_read_is_told_with_what_keeps_it(world, vitals):
     feeds = {feed.feed: waits_for(feed, found) for feed in found.summary.feeds}
     assert feeds["work_order"].startswith("field service: Unreachable since")
     assert "never" in as_text(found)
+
+
+def test_what_waits_for_a_person_goes_by_the_number_that_people_know(world):
+    world.order("Fiber Access")
+    world.fsm.fail("create_work_order", Refused("no", reason="no such template"))
+    world.settle_down()
+    found = look(world.store, world.time.now)
+    (parked,) = found.summary.parked
+    number = world.om.records[Kind.DOMAIN_ORDER, parked.subject].number
+    assert f"  {number} {parked.key}: " in as_text(found)
+    assert as_json(found)["parked"][0]["number"] == number
