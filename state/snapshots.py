@@ -6,7 +6,7 @@ page costs a few statements. A version never moves backwards by a feed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -87,6 +87,11 @@ REDUCED = '{"":'
 _IS_REDUCED = type_coerce(_T.c.fields, Text).startswith(REDUCED, autoescape=True)
 _REDUCED_MANY = Prepared(_OF_KIND.where(_IS_REDUCED))
 _WHOLE_IDS = Prepared(_IDS.where(~_IS_REDUCED))
+_BODIES = Prepared(
+    select(_T.c.kind, _T.c.id, _IS_REDUCED.label("reduced")).where(
+        _T.c.kind.in_(bindparam("kinds", expanding=True)), _T.c.id.in_(bindparam("ids", expanding=True))
+    )
+)
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
@@ -107,6 +112,18 @@ def known(connection: Connection, kind: Kind, ids: Iterable[str]) -> frozenset[s
     for part in chunks(dict.fromkeys(ids)):
         found.update(id for (id,) in _WHOLE_IDS.all(connection, {"kind": kind.value, "ids": part}))
     return frozenset(found)
+
+
+def bodies(connection: Connection, wanted: Mapping[Kind, Collection[str]]) -> dict[tuple[Kind, str], bool]:
+    """Those that have a snapshot, and whether with its body. One statement for all kinds: ids are mostly of one alone."""
+    kinds = [kind.value for kind, ids in wanted.items() if ids]
+    found = (
+        row
+        for part in chunks(dict.fromkeys(id for ids in wanted.values() for id in ids))
+        for row in _BODIES.all(connection, {"kinds": kinds, "ids": part})
+    )
+    there = {(Kind(kind), id): not reduced for kind, id, reduced in found}
+    return {name: there[name] for kind, ids in wanted.items() for id in ids if (name := (kind, id)) in there}
 
 
 def at_rest(connection: Connection, records: Iterable[Record]) -> frozenset[tuple[Kind, str]]:

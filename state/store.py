@@ -224,14 +224,10 @@ class Store(Questions):
         with self._database.reading() as connection:
             return snapshots.known(connection, kind, ids)
 
-    def unknown(self, wanted: Mapping[Kind, Collection[str]]) -> dict[Kind, set[str]]:
-        """Those that have no snapshot with its body, by kind; no kind of which all are known."""
-        asked = {kind: ids for kind, ids in wanted.items() if ids}
-        if not asked:
-            return {}
+    def bodies(self, wanted: Mapping[Kind, Collection[str]]) -> dict[tuple[Kind, str], bool]:
+        """Those that have a snapshot, and whether with its body."""
         with self._database.reading() as connection:
-            rest = {kind: set(ids) - snapshots.known(connection, kind, ids) for kind, ids in asked.items()}
-        return {kind: ids for kind, ids in rest.items() if ids}
+            return snapshots.bodies(connection, wanted)
 
     def at_rest(self, records: Iterable[Record]) -> frozenset[tuple[Kind, str]]:
         """Which of these records say what was known when their bodies were given up: nothing follows from them."""

@@ -169,7 +169,7 @@ class Backfill:
         kind = run.place.kind
         page = self._om.created_in(kind, _position(run.place), run.wish.until, self._page_size)
         found = self._existing(page.records)
-        above = self._intake.missing_above((*page.records, *found))
+        above = self._intake.above.missing((*page.records, *found))
         sightings = Sightings()
         after, run.over = _behind(run.place, page)
 

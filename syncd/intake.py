@@ -9,33 +9,29 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from connectors.ports import BEGINNING, Cursor, Page, Position, RemoteSystem
-from mappings.decisions import LinkSettings, claims
-from mappings.links import merged_into
-from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Kind, Record, System
+from mappings.decisions import LinkSettings
+from mappings.model import TRAIT_KINDS, Kind, Record, System
 from mappings.scheduling import in_turn
 from state.store import Store, Transaction
+from syncd.above import Above
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
-from syncd.safety import Leave, RolledBack, Safety, Tally
+from syncd.safety import Leave, RolledBack, Safety, Tally, leave_of
 from syncd.sightings import tell_unreadable
 from syncd.timing import Spent, deciding
-from syncd.traits import OWNERS, describing
 
 FEEDS: Mapping[System, tuple[Kind, ...]] = {
     System.ORDER_MANAGEMENT: (Kind.CUSTOMER_ORDER, Kind.ORDER_LINE, Kind.DOMAIN_ORDER, Kind.ORDER_TASK),
     System.FIELD_SERVICE: (Kind.WORK_ORDER, Kind.WORK_TASK),
 }
 """Parents before children, so that most pages find the records above them already stored."""
-
-PARENT_DEPTH = 6
-"""How far above a record its parents are fetched: task, resource, service, product order, line, order."""
 
 
 @dataclass(slots=True)
@@ -95,8 +91,8 @@ class Intake:
         self._observer = observer
         self._log = log
         self._page_size = page_size
-        self._links = links
         self._traits = traits
+        self.above = Above(systems, store, links=links, traits=traits)
         self._monotonic = monotonic
         # A record in quarantine without a body was readable: a rule failed on it, and only a change or a person helps.
         self._garbled = {(one.kind, one.id or one.body) for one in store.quarantined() if one.body}
@@ -123,9 +119,10 @@ class Intake:
 
     def begin(self, kind: Kind) -> Pass:
         """A pass that starts one overlap behind the watermark, where rows that committed late may lie."""
-        watermark = self._store.watermark(kind.value)
         remote = self._systems[kind.system]
-        leave = self._safety.leave(kind.value) if self._safety is not None else Leave()
+        with self._store.history() as history:
+            watermark = history.watermark(kind.value)
+            leave = leave_of(kind.value, history) if self._safety is not None else Leave()
         if not leave.paused:
             self.begun[kind] = self.begun.get(kind, 0) + 1
         if watermark is None:
@@ -141,7 +138,7 @@ class Intake:
         remote = self._systems[current.kind.system]
         page = remote.changes_since(current.kind, current.position, self._page_size[current.kind.system])
         upper = current.upper or page.asked_at
-        above = self.missing_above(page.records)
+        above = self.above.missing(page.records)
         self.look_between(page.records)
         over = page.next is None or page.next.after.stamp > upper
         sightings = Sightings()
@@ -220,7 +217,7 @@ class Intake:
         For a person who lets a record out of quarantine.
         """
         record = self._systems[kind.system].read(kind, id)
-        above = self.missing_above((record,))
+        above = self.above.missing((record,))
         self.look_between((record,))
         sightings = Sightings()
         with self._store.deciding() as tx:
@@ -272,75 +269,6 @@ class Intake:
             garbled = (record.kind, record.id) in self._garbled
             if garbled and tx.release_quarantine(record.kind, record.id):
                 sightings.add("record.released", kind=record.kind, id=record.id, number=record.number)
-
-    def _describing(self, records: Sequence[Record]) -> list[Record]:
-        """The rows that describe domain orders which nobody has seen before: a rule must not miss them."""
-        ids = [record.id for record in records if record.kind is Kind.DOMAIN_ORDER] if self._traits else []
-        new = self._store.unknown({Kind.DOMAIN_ORDER: ids}).get(Kind.DOMAIN_ORDER, set())
-        lines = {r.get("order_line") for r in records if r.kind is Kind.DOMAIN_ORDER and r.id in new} - {""}
-        return describing(self._systems, self._traits, {Kind.DOMAIN_ORDER: new, Kind.ORDER_LINE: lines})
-
-    def describing(self, kind: Kind, ids: Collection[str]) -> list[Record]:
-        """The rows that describe lines or domain orders, of the kinds whose feed has been read once: what the first pass
-        brings was so before anybody asked."""
-        if kind not in OWNERS:
-            return []
-        read = {one: fields for one, fields in self._traits.items() if self._store.watermark(one.value)}
-        return describing(self._systems, read, {kind: ids})
-
-    def missing_above(self, records: Sequence[Record]) -> list[Record]:
-        """Records above these that the state does not know, read by id now, topmost first; before them the rows that
-        describe domain orders which it does not know.
-
-        A decision about a domain order needs its line and order, however old they are; a hand-made work order may
-        point at a domain order that no feed will bring any more. A row that describes something unknown needs nothing: it is
-        found when that is seen.
-        """
-        records = [record for record in records if record.kind not in TRAIT_KINDS]
-        resting = self._store.at_rest(records) if records else frozenset()
-        records = [record for record in records if (record.kind, record.id) not in resting]
-        here = {(r.kind, r.id) for r in records}
-        layers: list[Record] = []
-        wanted = self._unknown(self._wanted(records), here)
-        for _ in range(PARENT_DEPTH):
-            if not wanted:
-                break
-            found: list[Record] = []
-            for kind, ids in sorted(wanted.items()):
-                found += self._systems[kind.system].read_many(kind, sorted(ids))
-                here.update((kind, id) for id in ids)
-            layers = found + layers
-            wanted = self._unknown(self._wanted(found), here)
-        return [*self._describing((*layers, *records)), *layers]
-
-    def _wanted(self, records: Sequence[Record]) -> dict[Kind, set[str]]:
-        wanted: dict[Kind, set[str]] = defaultdict(set)
-        for record in records:
-            for kind, id in record.parents().values():
-                wanted[kind].add(id)
-            if record.kind is Kind.WORK_ORDER and merged_into(record, self._links()):
-                wanted[Kind.WORK_ORDER].add(merged_into(record, self._links()))
-        for id in self._claimed(records):
-            for kind in SUBJECT_KINDS:
-                wanted[kind].add(id)
-        return wanted
-
-    def _claimed(self, records: Sequence[Record]) -> set[str]:
-        """The subjects that work orders name by id, but those we know. Their kinds are not told: each is looked for."""
-        named = [
-            one
-            for record in records
-            if record.kind is Kind.WORK_ORDER
-            for one in claims(record, self._links())
-        ]
-        ids = {claim.value for claim in named if claim.match == "id"}
-        unknown = self._store.unknown(dict.fromkeys(SUBJECT_KINDS, ids))
-        return ids.intersection(*(unknown.get(kind, ()) for kind in SUBJECT_KINDS))
-
-    def _unknown(self, wanted: dict[Kind, set[str]], here: set[tuple[Kind, str]]) -> dict[Kind, set[str]]:
-        return self._store.unknown(
-            {kind: {id for id in ids if (kind, id) not in here} for kind, ids in wanted.items()}
-        )
 
 
 def mark_of(

@@ -131,7 +131,7 @@ class Rehearsal:
                 kind, current.position, self._page_size[kind.system]
             )
             upper = current.upper = current.upper or page.asked_at
-            read.pages.append((page, self._intake.missing_above(page.records)))
+            read.pages.append((page, self._intake.above.missing(page.records)))
             self._intake.look_between(page.records)
             if page.next is None or page.next.after.stamp > upper:
                 break

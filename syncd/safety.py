@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mappings.decisions import Policy
 from mappings.effects import Effect, EffectKind
 from mappings.model import Kind
-from state.store import Store, Transaction
+from state.store import History, Store, Transaction
 from syncd.logs import Log
 
 COUNTED = frozenset(
@@ -90,15 +90,13 @@ class Safety:
 
     def leave(self, lane: str) -> Leave:
         """Asked when a pass or sweep begins."""
-        stops = self.stopped()
-        if lane not in stops:
-            return Leave()
-        return Leave(allowed=stops[lane]) if stops[lane] is not None else Leave(paused=True)
+        with self._store.history() as history:
+            return leave_of(lane, history)
 
     def stopped(self) -> dict[str, Mapping[str, int] | None]:
         """The lanes that stopped, with what a person allowed, None where nobody has spoken yet."""
         with self._store.history() as history:
-            return {stop.lane: stop.counts if stop.allowed_at else None for stop in history.stops()}
+            return _stopped(history)
 
     def exceeds(self, tx: Transaction, tally: Tally, leave: Leave) -> bool:
         """Whether what was counted so far goes too far."""
@@ -131,6 +129,18 @@ class Safety:
 
     def _known(self, tx: Transaction) -> int:
         return tx.known_open(Kind.CUSTOMER_ORDER, self._policy().lifecycles[Kind.CUSTOMER_ORDER].closed)
+
+
+def leave_of(lane: str, history: History) -> Leave:
+    """As `Safety.leave`, for a lane that asks more at that instant."""
+    stops = _stopped(history)
+    if lane not in stops:
+        return Leave()
+    return Leave(allowed=stops[lane]) if stops[lane] is not None else Leave(paused=True)
+
+
+def _stopped(history: History) -> dict[str, Mapping[str, int] | None]:
+    return {stop.lane: stop.counts if stop.allowed_at else None for stop in history.stops()}
 
 
 def _order_of(tx: Transaction, kind: Kind, id: str) -> str:

@@ -157,8 +157,8 @@ class Sweep:
         lost = [id for id in absent if id not in here]
         gone = really_gone(remote, kind, lost, run.witness.get(kind))
         run.gone |= {(kind, id) for id in gone}
-        above = self._intake.missing_above(records)
-        rows = self._intake.describing(kind, [record.id for record in records])
+        above = self._intake.above.missing(records)
+        rows = self._intake.above.describing(kind, [record.id for record in records])
         self._intake.look_between(records)
         behind: list[Record] = []
 

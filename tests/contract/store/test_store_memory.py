@@ -120,11 +120,11 @@ class TestSnapshots:
         assert store.known(DO, [*ids, "absent"]) == frozenset(ids)
         assert store.known(TASK, ids) == frozenset()
         assert store.known(DO, []) == frozenset()
-        assert store.unknown({DO: [*ids, "absent"], TASK: ids[:2], Kind.ORDER_LINE: []}) == {
-            DO: {"absent"},
-            TASK: set(ids[:2]),
+        assert store.bodies({DO: [*ids, "absent"], TASK: ids[:2], Kind.ORDER_LINE: []}) == {
+            (DO, id): True for id in ids
         }
-        assert store.unknown({DO: ids}) == {}
+        assert store.bodies({TASK: ids, DO: ids[:1]}) == {(DO, "d0"): True}, "as each kind was asked"
+        assert store.bodies({DO: []}) == {}
 
     def test_a_transaction_that_fails_leaves_nothing(self, store, make, clock):
         with pytest.raises(LookupError), store.deciding() as transaction:

@@ -154,7 +154,9 @@ def test_a_record_is_at_rest_while_it_says_the_same(store, order, prune):
     with store.history() as history:
         record = history.record(Kind.DOMAIN_ORDER, "d1")
     assert store.at_rest([record]) == frozenset()
+    assert store.bodies({record.kind: [record.id]}) == {(record.kind, record.id): True}
     prune()
+    assert store.bodies({record.kind: [record.id]}) == {(record.kind, record.id): False}
     assert store.at_rest([record]) == {(Kind.DOMAIN_ORDER, "d1")}
     assert store.at_rest([replace(record, version=9)]) == frozenset()
 

@@ -145,4 +145,4 @@ def test_rows_of_another_kind_of_owner_are_not_asked_for(described):
     described.order("Fiber Access")
     described.om.put(ROWS, "C1", "", domain_order=described.id("DO1"), name="speed", value="5")
     described.take_in(ROWS)
-    assert described.intake.describing(Kind.DOMAIN_ORDER, [described.id("DO1")]) == []
+    assert described.intake.above.describing(Kind.DOMAIN_ORDER, [described.id("DO1")]) == []
