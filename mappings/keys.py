@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 VERSION = "1"
 RULE_ID = re.compile(r"[a-z0-9_-]{1,32}\Z")
@@ -41,6 +42,7 @@ class Correlation:
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
+@lru_cache(maxsize=4096)
 def parse_correlation(text: str) -> Correlation | None:
     """The correlation that `text` carries, or None when it is not ours."""
     match = _CORRELATION.match(text)

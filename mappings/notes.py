@@ -53,7 +53,8 @@ def _without_tags(text: str) -> str:
 
 def _harmless(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _UNWANTED)
+    if not text.replace("\n", "").isprintable():  # a text that is has none of the unwanted
+        text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _UNWANTED)
     text = _FAKE.sub("(", _CODE.sub(r"(\1)", text))
     return _CLOSING_ANGLE.sub("›", text.replace("<", "‹"))
 

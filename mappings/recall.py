@@ -19,10 +19,19 @@ import re
 from collections.abc import Container, Iterator, Sequence
 
 from mappings.changes import FieldChange
-from mappings.effects import Effect
+from mappings.effects import Effect, EffectKind
 from mappings.keys import digest, marker
 from mappings.notes import markers
 
+RECALLED = frozenset(
+    {
+        EffectKind.WRITE_NOTE,
+        EffectKind.UPDATE_WORK_ORDER,
+        EffectKind.UPDATE_WORK_TASK,
+        EffectKind.CANCEL_WORK_ORDER,
+    }
+)
+"""The effects for which notes are read, because what stands does not tell whether another life has served them."""
 SEEN = "seen"
 """Head of the key of a status note that is due only where older notes on the subject say something else."""
 PASSED = "passed"

@@ -59,7 +59,7 @@ _WAIT_ANEW = (
     .values(not_before=bindparam("probe_from", type_=schema.Instant), moved_at=bindparam("now"))
 )
 _END = delete(_T)
-_REVIEWS = (
+_REVIEWS = Prepared(
     select(_R.c.subject_kind, _R.c.subject)
     .where(_R.c.looked.is_(False))
     .order_by(_R.c.subject)
@@ -128,7 +128,7 @@ def review_later(connection: Connection, kind: Kind, subject: str) -> None:
 
 
 def reviews(connection: Connection, limit: int) -> tuple[tuple[Kind, str], ...]:
-    rows = connection.execute(_REVIEWS, {"limit": limit})
+    rows = _REVIEWS.all(connection, {"limit": limit})
     return tuple((Kind(row.subject_kind), row.subject) for row in rows)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from mappings.effects import Effect, EffectKind
 from mappings.model import EffectStatus, System
 from state import schema
+from state.prepared import Prepared
 from state.snapshots import chunks
 
 _T = schema.concluded
@@ -48,10 +49,12 @@ _ROWS = (
 )
 _KEEP = insert(_T)
 _LEAVE = delete(_O).where(_O.c.id == bindparam("row"))
-_STORED = select(_T).where(_T.c.key.in_(bindparam("keys", expanding=True)))
+_STORED = Prepared(select(_T).where(_T.c.key.in_(bindparam("keys", expanding=True))))
 _FORGET = delete(_T).where(_T.c.key.in_(bindparam("keys", expanding=True)))
-_MARKERS = select(_T.c.marker).where(
-    _T.c.subject == bindparam("subject"), _T.c.marker.is_not(None), _T.c.done.is_(True)
+_MARKERS = Prepared(
+    select(_T.c.marker).where(
+        _T.c.subject == bindparam("subject"), _T.c.marker.is_not(None), _T.c.done.is_(True)
+    )
 )
 _ENDED = (
     select(_T.c.what, _T.c.done, func.count().label("n"))
@@ -111,7 +114,7 @@ def stored(connection: Connection, effects: Iterable[Effect]) -> dict[str, Known
     by_digest = {_digest(effect.key): effect for effect in effects}
     if not by_digest:
         return {}
-    rows = connection.execute(_STORED, {"keys": list(by_digest)})
+    rows = _STORED.all(connection, {"keys": list(by_digest)})
     return {by_digest[key].key: _known(row, by_digest[key]) for row in rows if (key := bytes(row.key))}
 
 
@@ -122,8 +125,8 @@ def forget(connection: Connection, keys: Iterable[str]) -> None:
 
 def remembered(connection: Connection, subject: str, markers: frozenset[str]) -> Remembered:
     """`markers`, and those that are known here of the subject."""
-    found = connection.scalars(_MARKERS, {"subject": _short(subject)})
-    return Remembered(subject, markers, frozenset(map(bytes, found)))
+    found = _MARKERS.all(connection, {"subject": _short(subject)})
+    return Remembered(subject, markers, frozenset(bytes(marker) for (marker,) in found))
 
 
 def ended(connection: Connection, subjects: Iterable[str]) -> Counter[tuple[EffectKind, EffectStatus]]:

@@ -59,6 +59,11 @@ _OF_SUBJECT = Prepared(
 _AMONG = (
     select(_L.c.work_order).where(_L.c.work_order.in_(bindparam("work_orders", expanding=True))).distinct()
 )
+_PAIRS = Prepared(
+    select(_L.c.domain_order, _L.c.work_order).where(
+        _L.c.work_order.in_(bindparam("work_orders", expanding=True))
+    )
+)
 _SUBJECTS = Prepared(
     select(_S.c.kind, _S.c.id)
     .select_from(_L.join(_S, _S.c.id == _L.c.domain_order))
@@ -108,6 +113,15 @@ def among(connection: Connection, work_orders: Iterable[str]) -> frozenset[str]:
     for part in chunks(dict.fromkeys(work_orders)):
         found.update(connection.scalars(_AMONG, {"work_orders": part}))
     return frozenset(found)
+
+
+def pairs(connection: Connection, work_orders: Iterable[str]) -> set[tuple[str, str]]:
+    """The links of these work orders: (subject, work order) of each."""
+    return {
+        (row.domain_order, row.work_order)
+        for part in chunks(dict.fromkeys(work_orders))
+        for row in _PAIRS.all(connection, {"work_orders": part})
+    }
 
 
 def elsewhere(connection: Connection, subject: str) -> list[tuple[str, Kind, str]]:

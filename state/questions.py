@@ -67,10 +67,10 @@ class Questions:
         with self._database.reading() as connection:
             yield History(connection, self._now(connection))
 
-    def remembered(self, subject: str) -> Remembered:
-        """The markers of what is known to have been written for a domain order."""
+    def remembered(self, *subjects: str) -> tuple[Remembered, ...]:
+        """For each of these domain orders the markers of what is known to have been written for it."""
         with self._database.reading() as connection:
-            return outbox.remembered(connection, subject)
+            return tuple(outbox.remembered(connection, subject) for subject in subjects)
 
     def quarantined(self) -> tuple[QuarantinedRecord, ...]:
         """The records that could not be read, oldest first."""

@@ -42,6 +42,11 @@ _OF_KIND = select(*COLUMNS).where(
     _T.c.kind == bindparam("kind"), _T.c.id.in_(bindparam("ids", expanding=True))
 )
 _MANY = Prepared(_OF_KIND)
+_ALL = Prepared(
+    select(*COLUMNS).where(
+        _T.c.kind.in_(bindparam("kinds", expanding=True)), _T.c.id.in_(bindparam("ids", expanding=True))
+    )
+)
 _NUMBERED = Prepared(
     select(*COLUMNS)
     .where(_T.c.kind == bindparam("kind"), _T.c.number == bindparam("number"))
@@ -58,12 +63,12 @@ _ORDER_AND_LINES = Prepared(
     )
     .order_by(_T.c.id)
 )
-_IS_TRAIT = _T.c.kind.in_([kind.value for kind in TRAIT_KINDS])
-_ANY_TRAIT = Prepared(select(_T.c.id).where(_IS_TRAIT).limit(1))
+IS_TRAIT = _T.c.kind.in_([kind.value for kind in TRAIT_KINDS])
+_ANY_TRAIT = Prepared(select(_T.c.id).where(IS_TRAIT).limit(1))
 _TRAITS = Prepared(
     select(*COLUMNS)
     .where(
-        _IS_TRAIT,
+        IS_TRAIT,
         or_(
             _T.c.order_line == bindparam("line"),
             _T.c.domain_order == bindparam("domain_order"),
@@ -82,6 +87,7 @@ _BELOW = {
 }
 
 
+_KINDS = {kind.value: kind for kind in Kind}
 REDUCED = '{"":'
 """How the body of a reduced snapshot begins."""
 _IS_REDUCED = type_coerce(_T.c.fields, Text).startswith(REDUCED, autoescape=True)
@@ -103,7 +109,7 @@ def chunks(values: Iterable[str]) -> Iterator[list[str]]:
 def to_record(row: Sequence[Any]) -> Record:
     """A record from a row that begins with `COLUMNS`."""
     kind, id, number, version, created_at, updated_at, state, label, fields = row[: len(COLUMNS)]
-    return Record(Kind(kind), id, number, version, created_at, updated_at, state, label, fields)
+    return Record(_KINDS[kind], id, number, version, created_at, updated_at, state, label, fields)
 
 
 def known(connection: Connection, kind: Kind, ids: Iterable[str]) -> frozenset[str]:
@@ -149,7 +155,8 @@ class Snapshots:
         self._seen: dict[tuple[Kind, str], Record | None] = {}
         self._unwritten: dict[tuple[Kind, str], Record] = {}
         self._lines: dict[str, tuple[str, ...]] = {}
-        self._described: bool | None = None
+        self.described: bool | None = None
+        """Whether any row that describes orders is kept; None as long as nobody has asked."""
 
     def get(self, kind: Kind, id: str) -> Record | None:
         if (kind, id) not in self._seen:
@@ -163,6 +170,16 @@ class Snapshots:
         for part in chunks(missing):
             self._seen.update(dict.fromkeys((kind, id) for id in part))
             for row in _MANY.all(self._connection, {"kind": kind.value, "ids": part}):
+                self.learn(to_record(row))
+
+    def preload_all(self, names: Iterable[tuple[Kind, str]]) -> None:
+        """As `preload`, for several kinds. One statement for all of them: an id is mostly of one kind alone."""
+        missing = [name for name in dict.fromkeys(names) if name not in self._seen]
+        for start in range(0, len(missing), CHUNK):
+            some = missing[start : start + CHUNK]
+            self._seen.update(dict.fromkeys(some))
+            kinds, ids = {kind.value for kind, _ in some}, {id for _, id in some}
+            for row in _ALL.all(self._connection, {"kinds": sorted(kinds), "ids": sorted(ids)}):
                 self.learn(to_record(row))
 
     def learn(self, record: Record) -> None:
@@ -182,7 +199,7 @@ class Snapshots:
             return False
         self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = record
         if record.kind in TRAIT_KINDS:
-            self._described = True
+            self.described = True
         if record.kind is Kind.ORDER_LINE:
             self._lines.clear()  # it may belong to another order now
         return True
@@ -204,9 +221,9 @@ class Snapshots:
 
     def traits_of(self, line: Record | None, domain_order: Record | None) -> tuple[Record, ...]:
         """The rows that describe a line or a domain order. Where none was ever seen it costs nothing. Reads what is flushed."""
-        if self._described is None:
-            self._described = _ANY_TRAIT.first(self._connection) is not None
-        if not self._described:
+        if self.described is None:
+            self.described = _ANY_TRAIT.first(self._connection) is not None
+        if not self.described:
             return ()
         ids = {"line": line.id if line else "", "domain_order": domain_order.id if domain_order else ""}
         return tuple(to_record(row) for row in _TRAITS.all(self._connection, ids))

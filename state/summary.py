@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from mappings.model import EffectStatus
 from state import outbox, quarantine, schema, watermarks
+from state.prepared import Prepared
 from state.types import Backlog, Summary
 
 _O = schema.outbox
@@ -49,7 +50,7 @@ def summary(connection: Connection) -> Summary:
     )
 
 
-_BACKLOG = (
+_BACKLOG = Prepared(
     select(_O.c.status, func.count().label("n"), func.min(_O.c.born_at, type_=schema.Instant).label("oldest"))
     .where(_O.c.status.in_(outbox.words(*OPEN)))
     .group_by(_O.c.status)
@@ -58,7 +59,7 @@ _BACKLOG = (
 
 def backlog(connection: Connection, now: datetime) -> Backlog:
     """What is not at rest, by the partial index of open effects only."""
-    rows = {row.status: row for row in connection.execute(_BACKLOG)}
+    rows = {row.status: row for row in _BACKLOG.all(connection)}
     born = [row.oldest for status, row in rows.items() if status != EffectStatus.PARKED.value]
     counts = {status: rows[status].n if status in rows else 0 for status in OPEN}
     return Backlog(

@@ -32,8 +32,8 @@ from state import (
 )
 from state.history import unsettled
 from state.snapshots import Snapshots
+from state.standing import Standing, standing
 from state.types import (
-    Baseline,
     Claim,
     Done,
     Halt,
@@ -58,11 +58,12 @@ class Transaction(Walks):
         self._snapshots = Snapshots(connection, now)
         self.waiting_notes = WaitingNotes(connection)
         self._entries: list[LedgerEntry] = []
-        self._baseline: Baseline | None = None
-        self._catch_up: catch_up.CatchUp | None = None
-        self._asked = False
+        self._stands: Standing | None = None
+        self._quarantined = False
         self._unremembered = self._as_in_catch_up = False
         self._clashes: list[str] = []
+        self._linked: set[tuple[str, str]] = set()
+        """Subjects and work orders of which is known here that they are linked."""
         self._background = False
 
     def snapshot(self, kind: Kind, id: str) -> Record | None:
@@ -76,6 +77,14 @@ class Transaction(Walks):
     def preload(self, kind: Kind, ids: Iterable[str]) -> None:
         """Reads many snapshots in one statement. Saves time only: a page costs a few statements instead of hundreds."""
         self._snapshots.preload(kind, ids)
+
+    def preload_all(self, names: Iterable[tuple[Kind, str]]) -> None:
+        """As `preload`, for several kinds."""
+        self._snapshots.preload_all(names)
+
+    def preload_links(self, work_orders: Iterable[str]) -> None:
+        """Reads whom these work orders are linked to in one statement, so that `link` needs none where there is a link."""
+        self._linked |= links.pairs(self._connection, work_orders)
 
     def record(self, record: Record, *, by_id: bool = False) -> bool:
         """Stores a snapshot. True: what is stored is `record` now. False: a newer version is, and nothing was stored.
@@ -106,9 +115,8 @@ class Transaction(Walks):
 
     def facts_for(self, kind: Kind, id: str) -> Facts | None:
         """Everything that a decision about a domain order or order task may look at; None when it was never seen."""
-        if self._baseline is None:
-            self._baseline = watermarks.baseline(self._connection)
-        found = facts.facts_for(self._connection, self._snapshots, self._baseline, kind, id)
+        baseline = self._standing().baseline
+        found = facts.facts_for(self._connection, self._snapshots, baseline, kind, id)
         return replace(found, catching_up=True) if found is not None and self.catching_up else found
 
     def links_of(self, subject: str) -> tuple[Link, ...]:
@@ -118,10 +126,14 @@ class Transaction(Walks):
     @property
     def catching_up(self) -> bool:
         """Whether the state may be older than the world."""
-        if not self._asked:
-            self._catch_up = catch_up.current(self._connection)
-            self._asked = True
-        return self._catch_up is not None or self._as_in_catch_up
+        return self._standing().catch_up is not None or self._as_in_catch_up
+
+    def _standing(self) -> Standing:
+        if self._stands is None:
+            self._stands = standing(self._connection)
+            if self._snapshots.described is None:
+                self._snapshots.described = self._stands.described
+        return self._stands
 
     @contextmanager
     def as_in_catch_up(self, *, so: bool) -> Iterator[None]:
@@ -163,7 +175,7 @@ class Transaction(Walks):
 
     def end_catch_up(self) -> bool:
         """What is intended from now on is new. False when the catch-up had ended already."""
-        self._catch_up, self._asked = None, True
+        self._stands = replace(self._standing(), catch_up=None)
         return catch_up.end(self._connection)
 
     def unlinked_work_orders(self) -> tuple[Record, ...]:
@@ -174,7 +186,7 @@ class Transaction(Walks):
     def apply(self, decision: Decision, *, revive: bool = True) -> tuple[str, ...]:
         """Makes a decision durable. Returns the keys of the effects that wait now and did not before. Without `revive` an
         effect that was overtaken or given up stays so."""
-        late = False
+        late, lasting = False, self._standing().catch_up
         if decision.plan is not None:
             links.pin(self._connection, decision.plan, self._now)
             late = catch_up.has_unknown_past(self._connection, decision.subject)
@@ -187,7 +199,7 @@ class Transaction(Walks):
             revive=revive,
             unremembered=self.catching_up or self._unremembered or late,
             background=self._background,
-            probe_from=self._catch_up.probe_from if self._catch_up else None,
+            probe_from=lasting.probe_from if lasting else None,
             clashes=self._clashes,
         )
 
@@ -211,10 +223,15 @@ class Transaction(Walks):
 
     def link(self, link: Link) -> bool:
         """Links the two unless they are linked already; says whether it did."""
+        pair = (link.domain_order, link.work_order)
+        if pair in self._linked:
+            return False
+        self._linked.add(pair)
         return links.add(self._connection, link, self._now)
 
     def unlink(self, subject: str, work_order: str) -> bool:
         """A work order made by people does not belong to this subject any more; says whether it did."""
+        self._linked.discard((subject, work_order))
         return links.remove(self._connection, subject, work_order)
 
     def keep_unresolved(self, effect: Effect, work_order: str, missing: Mapping[str, Reference]) -> None:
@@ -309,6 +326,7 @@ class Transaction(Walks):
         body: str,
     ) -> None:
         """Keeps a record that could not be read. Seen again, it replaces what was kept and counts."""
+        self._quarantined = True
         quarantine.put(
             self._connection,
             system=system,
@@ -327,6 +345,8 @@ class Transaction(Walks):
 
     def release_quarantine(self, kind: Kind, id: str) -> bool:
         """The record became readable; says whether it was in quarantine."""
+        if not (self._quarantined or self._standing().quarantined):
+            return False
         return quarantine.release(self._connection, kind, id)
 
     def forget_quarantined(self, kind: Kind, key: str) -> bool:

@@ -15,6 +15,7 @@ from mappings.mirror import TypedNote
 from mappings.model import Kind, System
 from state import schema
 from state.inserts import insert_or_ignore
+from state.prepared import Prepared
 
 READY = 200
 """Notes that are looked at together."""
@@ -25,7 +26,9 @@ _IS_LINKED = exists(
     select(_L.c.work_order).where(or_(_L.c.work_order == _W.c.record, _L.c.domain_order == _W.c.record))
 )
 _OF_SYSTEM = _W.c.kind.in_(bindparam("kinds", expanding=True))
-_READY = select(_W).where(_OF_SYSTEM, _IS_LINKED, _W.c.id > bindparam("after")).order_by(_W.c.id).limit(READY)
+_READY = Prepared(
+    select(_W).where(_OF_SYSTEM, _IS_LINKED, _W.c.id > bindparam("after")).order_by(_W.c.id).limit(READY)
+)
 
 
 class WaitingNotes:
@@ -48,7 +51,7 @@ class WaitingNotes:
 
     def ready(self, system: System, after: str) -> tuple[TypedNote, ...]:
         """Notes of a system behind an id whose record has a link by now, `READY` at most."""
-        rows = self._connection.execute(_READY, {"kinds": _kinds(system), "after": after})
+        rows = _READY.all(self._connection, {"kinds": _kinds(system), "after": after})
         return tuple(
             TypedNote(row.id, Kind(row.kind), row.record, row.text, row.author, row.created_at)
             for row in rows

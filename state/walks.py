@@ -23,6 +23,7 @@ class Walks:
     _connection: Connection
     _now: datetime
     _snapshots: Snapshots
+    _linked: set[tuple[str, str]]
 
     def begin_sweep(self) -> int:
         """Numbers a new run of the sweep."""
@@ -46,6 +47,7 @@ class Walks:
 
     def drop_link(self, gone: VanishedLink, by: str, reason: str) -> bool:
         """A person lets a vanished work order go; False when the link is not there any more."""
+        self._linked.clear()
         return sweeps.drop(self._connection, gone, by, reason, self._now)
 
     def known_open(self, kind: Kind, without: Collection[str]) -> int:

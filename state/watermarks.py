@@ -18,6 +18,11 @@ from state.types import Baseline, Identity, StateError, Watermark
 
 _ONE = Prepared(select(schema.watermarks).where(schema.watermarks.c.feed == bindparam("feed")))
 _ALL = Prepared(select(schema.watermarks).order_by(schema.watermarks.c.feed))
+_IDENTITIES = Prepared(
+    select(schema.identities.c.system, schema.identities.c.id, schema.identities.c.url).order_by(
+        schema.identities.c.system
+    )
+)
 _BASELINE = Prepared(select(schema.baseline.c.at, schema.baseline.c.created_at))
 
 
@@ -57,7 +62,7 @@ def baseline(connection: Connection) -> Baseline | None:
 
 
 def identities(connection: Connection) -> dict[System, Identity]:
-    rows = connection.execute(select(schema.identities).order_by(schema.identities.c.system))
+    rows = _IDENTITIES.all(connection)
     return {System(row.system): Identity(System(row.system), row.id, row.url) for row in rows}
 
 

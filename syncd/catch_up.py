@@ -14,7 +14,7 @@ from datetime import datetime
 
 from connectors.ports import RemoteSystem
 from mappings.model import System
-from state.store import Store
+from state.store import History, Store
 from syncd.intake import FEEDS
 from syncd.journals import Journals, feed_of
 from syncd.logs import Log
@@ -77,10 +77,13 @@ class CatchUp:
 
     def finish(self) -> bool:
         """Ends the catch-up if every feed has passed; says whether it is over. What it leaves to do may be sent then."""
-        if not self.lasts():
-            return True
-        if not self.knows_records() or not all(self._heard(system) for system in self._mirrored()):
-            return False
+        with self._store.history() as history:
+            if not history.catching_up():
+                return True
+            if not (
+                self._has_records(history) and all(self._heard(history, one) for one in self._mirrored())
+            ):
+                return False
         sightings = Sightings()
         with self._store.deciding() as tx:
             for record in tx.unlinked_work_orders():
@@ -97,19 +100,25 @@ class CatchUp:
 
     def knows_records(self) -> bool:
         """Whether the feeds of records have passed the start: what is typed on a record means something only then."""
-        return not self.lasts() or all(self._passed(system) for system in self._systems)
+        with self._store.history() as history:
+            return not history.catching_up() or self._has_records(history)
 
     def _mirrored(self) -> tuple[System, ...]:
         return self._journals.wanted() if self._journals is not None else ()
 
-    def _passed(self, system: System) -> bool:
-        return all(self._is_past_start(kind.value, system) for kind in FEEDS[system])
+    def _has_records(self, history: History) -> bool:
+        return all(
+            self._is_past_start(history, kind.value, system)
+            for system in self._systems
+            for kind in FEEDS[system]
+        )
 
-    def _heard(self, system: System) -> bool:
-        return self._is_past_start(feed_of(system), system)
+    def _heard(self, history: History, system: System) -> bool:
+        return self._is_past_start(history, feed_of(system), system)
 
-    def _is_past_start(self, feed: str, system: System) -> bool:
-        until, mark = self._until.get(system), self._store.watermark(feed)
+    def _is_past_start(self, history: History, feed: str, system: System) -> bool:
+        until = self._until.get(system)
+        mark = history.watermark(feed) if until is not None else None
         if until is None or mark is None or mark.passed_until is None:
             return False
         return mark.passed_until >= until

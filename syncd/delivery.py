@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
@@ -23,6 +23,7 @@ from mappings.duplicates import duplicates
 from mappings.effects import WRITES_TO_FSM, Decision, EffectKind, Reason
 from mappings.keys import request_name
 from mappings.model import Facts, Kind, Record, System
+from mappings.recall import RECALLED
 from mappings.references import went_without
 from mappings.scheduling import passed_on
 from mappings.standing import cancelled_by, title
@@ -46,7 +47,7 @@ from syncd.gate import request_settled
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
-from syncd.performed import RETRY_BASE_S, Performed
+from syncd.performed import RETRY_BASE_S, Performed, leads_on
 from syncd.pulse import Pulse
 from syncd.timing import Spent, deciding
 
@@ -180,7 +181,7 @@ class Delivery:
             scarce=out_of(Purpose.LIVE),
             idle=out_of(Purpose.BACKGROUND),
         )
-        for claim in map(self._with_memory, claims):
+        for claim in self._with_memory(claims):
             self._began[claim.id] = self._monotonic()
             self._running[self._executor.submit(self._perform, claim, may_send)] = claim
 
@@ -199,11 +200,15 @@ class Delivery:
             with suppress(RemoteError):
                 self._look_between(seen)
 
-    def _with_memory(self, claim: Claim) -> Claim:
+    def _with_memory(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """What another life may have served is compared with the notes that stand and that this state does not know."""
-        if not claim.unremembered:
-            return claim
-        return replace(claim, remembered=self._store.remembered(claim.effect.subject))
+        recalled = [one for one in claims if one.unremembered and one.effect.kind in RECALLED]
+        if not recalled:
+            return claims
+        known = {
+            one.subject: one for one in self._store.remembered(*(one.effect.subject for one in recalled))
+        }
+        return [replace(one, remembered=known.get(one.effect.subject, frozenset())) for one in claims]
 
     def _performed(self, future: Future[Performed], claim: Claim) -> Performed:
         """The result of a worker; a defect of ours becomes doubt, because nobody knows how far it got."""
@@ -296,7 +301,7 @@ class Delivery:
             request_settled(tx, effect, outcome, one.refusal, self._now())
         if isinstance(outcome, Done) and effect.kind is EffectKind.CREATE_WORK_ORDER:
             self._created(tx, one, sightings)
-        facts = tx.facts_for(effect.subject_kind, effect.subject)
+        facts = tx.facts_for(effect.subject_kind, effect.subject) if leads_on(one) else None
         if facts is not None:
             for decision in self._decisions(one, facts):
                 self._observer.apply(tx, decision, sightings, facts=facts)

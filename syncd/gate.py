@@ -116,7 +116,8 @@ class Gate:
             if current is None:
                 return 0
             request = replace(current, search_from=asked_from)
-            tx.move_request(request)
+            if request != current:
+                tx.move_request(request)
             whom = _whom_to_look_at(tx, request)
         unread = "the domain order cannot be read"
         try:
@@ -127,7 +128,7 @@ class Gate:
         with self._store.deciding() as tx:
             if look is None:  # hidden for a while, or gone: the sweep finds out, and ends the request then
                 current = _still_asked(tx, request)
-                if current is not None:
+                if current is not None and current.reasons != (unread,):
                     tx.move_request(replace(current, reasons=(unread,)))
                 return 0
             self.answer(tx, request, look, sightings)
@@ -166,7 +167,9 @@ class Gate:
     def _observe(self, tx: Transaction, look: Look, sightings: Sightings) -> None:
         """What was read by id is a sighting like any other; the feed may have brought something newer meanwhile."""
         hand_made = [record for some in look.found.values() for record in some]
-        for record in (*look.above.values(), look.subject, *look.work_orders.values(), *hand_made):
+        seen = (*look.above.values(), look.subject, *look.work_orders.values(), *hand_made)
+        self._observer.preload(tx, seen)
+        for record in seen:
             self._observer.observe(tx, record, sightings)
 
     def _decide(self, tx: Transaction, request: Request, look: Look, sightings: Sightings) -> None:
@@ -179,7 +182,8 @@ class Gate:
         verdict = judged(current, evidence, policy)
         if not is_final(verdict):
             assert isinstance(verdict, Hold)
-            tx.move_request(replace(current, reasons=verdict.reasons))
+            if verdict.reasons != current.reasons:
+                tx.move_request(replace(current, reasons=verdict.reasons))
             return
         decision, current = answered(current, verdict, evidence, facts[0], policy, now=self._now())
         with tx.unremembered(so=current.unremembered):
@@ -192,7 +196,9 @@ class Gate:
             name = "closure.held" if isinstance(verdict, Hold) else "closure.releasing"
             number = look.subject.number
             sightings.add(name, domain_order=request.subject, number=number, because=list(reasons))
-        tx.move_request(replace(current, status=status, reasons=reasons, retry_after=None))
+        current = replace(current, status=status, reasons=reasons, retry_after=None)
+        if current != was:
+            tx.move_request(current)
 
     def _evidence(self, tx: Transaction, request: Request, look: Look, facts: list[Facts]) -> Evidence:
         subjects = [

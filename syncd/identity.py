@@ -58,13 +58,14 @@ class Identities:
         if system not in self._strangers:
             return
         check_id(self._store, self._wanted[system], self._log)
-        found = self._look(system)
+        moved = self._is_moved(system)
+        found = self._look(system, moved=moved)
         if found.wrong:
             self._log.event("identity.changed", system=system, found=found.wrong, next=NEXT)
             raise IdentityChanged(_stranger(system, found.wrong))
         if found.unproven:
             self._log.event("identity.unproven", system=system, found=found.unproven)
-        if self._is_moved(system):
+        if moved:
             self._store.moved(self._wanted[system])
             self._log.event("identity.moved", system=system)
         self._strangers.discard(system)
@@ -77,10 +78,10 @@ class Identities:
 
     def wrong(self, system: System) -> str:
         """Why this is another instance than the one that the state knows, "" when it is not."""
-        return self._look(system).wrong
+        return self._look(system, moved=self._is_moved(system)).wrong
 
-    def _look(self, system: System) -> Found:
-        return compared(self._systems[system], self._store.canaries(system), moved=self._is_moved(system))
+    def _look(self, system: System, *, moved: bool) -> Found:
+        return compared(self._systems[system], self._store.canaries(system), moved=moved)
 
     def _is_moved(self, system: System) -> bool:
         known = self._store.identities().get(system)

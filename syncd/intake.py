@@ -8,7 +8,7 @@ The theory of the watermark is in docs/architecture.md ("Feeds").
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -177,7 +177,7 @@ class Intake:
         quiet: bool = False,
     ) -> None:
         """Everything that a page shows, inside the caller's transaction; no watermark moves."""
-        preload(tx, (*above, *page.records))
+        self._observer.preload(tx, (*above, *page.records))
         # Not `by_id`: another poller may have stored a newer version since we read these.
         for record in above:
             self._observer.observe_above(tx, record, sightings, quiet=quiet)
@@ -221,7 +221,7 @@ class Intake:
         self.look_between((record,))
         sightings = Sightings()
         with self._store.deciding() as tx:
-            preload(tx, (*above, record))
+            self._observer.preload(tx, (*above, record))
             for one in above:
                 self._observer.observe_above(tx, one, sightings)
             self._observer.reread(tx, record, sightings)
@@ -302,15 +302,6 @@ def _places(page: Page) -> list[Cursor]:
         *(Cursor(record.updated_at, record.id) for record in page.records),
         *(Cursor(bad.stamp, bad.id) for bad in page.unreadable if bad.stamp is not None),
     ]
-
-
-def preload(tx: Transaction, records: Sequence[Record]) -> None:
-    """Reads the snapshots of a page in a few statements instead of hundreds."""
-    by_kind: dict[Kind, list[str]] = defaultdict(list)
-    for record in records:
-        by_kind[record.kind].append(record.id)
-    for kind, ids in by_kind.items():
-        tx.preload(kind, ids)
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

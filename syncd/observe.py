@@ -6,7 +6,7 @@ by `intake` and `delivery`; never talks to a remote system and never opens a tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -47,6 +47,19 @@ class Observer:
         self._baseline = baseline
         self.newest: dict[Kind, Record] = {}
         """Of each kind the record with the newest stamp, whatever way it came: a feed that is past it must have shown it."""
+
+    def preload(self, tx: Transaction, records: Iterable[Record]) -> None:
+        """Reads what these are compared with in a few statements instead of hundreds. Saves time only."""
+        names, work_orders = [], []
+        for record in records:
+            names.append((record.kind, record.id))
+            if record.kind is Kind.WORK_ORDER:
+                work_orders.append(record.id)
+                claims = decisions.claims(record, self._policy().links)
+                ids = [claim.value for claim in claims if claim.match == "id"]
+                names += [(kind, id) for kind in SUBJECT_KINDS for id in ids]
+        tx.preload_all(names)
+        tx.preload_links(work_orders)
 
     def observe(
         self,

@@ -53,6 +53,12 @@ class Performed:
     """Whether it shows that the systems work; not so when a step failed or nobody knows."""
 
 
+def leads_on(one: Performed) -> bool:
+    """Whether anything may follow: not from a write that is still to be made or looked for, unless a note waits for it."""
+    waits = isinstance(one.outcome, NotSent | InDoubt) and not one.refusal
+    return not waits or one.claim.effect.kind is EffectKind.CREATE_WORK_ORDER
+
+
 def answer_not_parked(performed: Performed) -> Performed:
     """A gate answer never parks: its request goes back to held with the reason, and is answered anew.
 

@@ -265,7 +265,7 @@ class Rehearsal:
 
     def _rehearsed(self, stored: StoredEffect) -> tuple[Verdict, str]:
         """As a worker would perform it, up to its write."""
-        before = self._store.remembered(stored.effect.subject) if stored.unremembered else frozenset()
+        (before,) = self._store.remembered(stored.effect.subject) if stored.unremembered else (frozenset(),)
         claim = Claim(
             id=0,
             fence=0,

@@ -22,7 +22,7 @@ from mappings.keys import VERSION
 from mappings.model import SUBJECT_KINDS, Facts, Kind, Record, System
 from state.store import Store, Transaction
 from syncd.filling import fill, is_known
-from syncd.intake import Intake, preload
+from syncd.intake import Intake
 from syncd.late_links import link_late
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
@@ -163,7 +163,7 @@ class Sweep:
         behind: list[Record] = []
 
         def act(tx: Transaction, sightings: Sightings) -> None:
-            preload(tx, (*records, *rows))
+            self._observer.preload(tx, (*above, *records, *rows))
             for record in above:
                 tx.restore(record)
             for record in (*above, *records, *rows):

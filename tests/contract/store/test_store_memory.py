@@ -112,6 +112,32 @@ class TestSnapshots:
             assert transaction.snapshot(DO, "d1").version == 2
             assert transaction.snapshot(DO, "d2") is None
 
+    def test_several_kinds_are_preloaded_at_once(self, store, make):
+        with store.deciding() as transaction:
+            for id in ("d1", "d2"):
+                transaction.record(make.record(DO, id, 1))
+            transaction.record(make.record(TASK, "t1", 1))
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d1", 2))
+            transaction.preload_all([(DO, "d1"), (TASK, "t1"), (DO, "t1"), (TASK, "absent"), (DO, "d1")])
+            assert transaction.snapshot(DO, "d1").version == 2
+            assert transaction.snapshot(TASK, "t1").version == 1
+            assert transaction.snapshot(DO, "t1") is None
+            assert transaction.snapshot(TASK, "absent") is None
+            assert transaction.snapshot(DO, "d2").version == 1, "what was not asked for is there all the same"
+
+    def test_a_link_is_made_once_however_it_is_known(self, store, make):
+        link = Link("d1", "w1", Origin.ADOPTED)
+        with store.deciding() as transaction:
+            assert transaction.link(link)
+            assert not transaction.link(link)
+        with store.deciding() as transaction:
+            transaction.preload_links(["w1", "w2"])
+            assert not transaction.link(link)
+            assert transaction.link(Link("d2", "w1", Origin.ADOPTED))
+            assert transaction.unlink("d1", "w1")
+            assert transaction.link(link), "it was taken away meanwhile"
+
     def test_a_page_larger_than_one_statement_is_known_whole(self, store, make):
         ids = [f"d{n}" for n in range(1203)]
         with store.deciding() as transaction:

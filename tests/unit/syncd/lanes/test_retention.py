@@ -87,12 +87,12 @@ def test_what_ended_long_ago_loses_its_body_and_its_history(ended):
 def test_links_plans_and_keys_stay(ended):
     with ended.store.deciding() as tx:
         before = tx.facts_for(Kind.DOMAIN_ORDER, ended.id("DO2"))
-    markers = ended.store.remembered(ended.id("DO2")).markers
+    markers = ended.store.remembered(ended.id("DO2"))[0].markers
     pruned(ended)
     with ended.store.deciding() as tx:
         after = tx.facts_for(Kind.DOMAIN_ORDER, ended.id("DO2"))
     assert (after.links, after.plan) == (before.links, before.plan)
-    after = ended.store.remembered(ended.id("DO2"))
+    after = ended.store.remembered(ended.id("DO2"))[0]
     assert markers != frozenset()
     assert after.markers == frozenset()
     assert all(marker in after for marker in markers)
