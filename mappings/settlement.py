@@ -47,6 +47,9 @@ def settled(
         source = cancelled_by(known, policy)
         if source is not None:
             decisions.append(cancellations((), source, known, policy))
+    if effect.kind is EffectKind.SHOW_WORK_ORDERS:
+        # what was seen while it was on its way waited for it, and somebody may have written over it
+        decisions.append(details((), known, policy))
     return combined(known, decisions)
 
 

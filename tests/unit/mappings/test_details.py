@@ -149,3 +149,13 @@ def test_its_own_end_is_followed_by_nothing(make, policy):
     effect = write(make, policy, in_play(make))
     assert settled(effect, facts.subject, facts, policy).effects == ()
     assert refused(effect, "closed records stay as they are", facts, policy).effects == ()
+
+
+def test_what_somebody_wrote_over_it_before_its_end_is_replaced(make, policy):
+    """The reply is older than what is known by then."""
+    effect = write(make, policy, in_play(make))
+    known = make.known(effect.key, SHOW, EffectStatus.IN_FLIGHT, "do1")
+    over = in_play(make, "mine", effects=(known,))
+    assert details((), over, policy).effects == ()
+    (again,) = settled(effect, in_play(make, SAID).subject, over, policy).effects
+    assert (again.values, again.key != effect.key) == ({"shown": SAID}, True)

@@ -63,6 +63,24 @@ def test_what_a_person_writes_into_it_is_replaced(showing):
     assert shown(showing).startswith("WO")
 
 
+def test_what_a_person_writes_over_ours_before_it_is_settled_is_replaced(showing):
+    """A feed shows it while the answer to our own write, which is older, is on its way."""
+    update = showing.om.update
+
+    def overwritten(kind, id, values):
+        answered = update(kind, id, values)
+        showing.om.update = update
+        showing.om.edit(DO, id, shown="mine")
+        showing.look()
+        return answered
+
+    showing.om.update = overwritten
+    showing.fsm.advance(showing.work_orders[0].id, "assigned")
+    showing.settle_down(4)
+    assert shown(showing).endswith(": Assigned")
+    assert writes(showing) == 3
+
+
 @pytest.mark.parametrize("committed", [False, True], ids=["lost", "committed"])
 def test_a_doubtful_write_ends_in_what_is_so(showing, committed):
     (work_order,) = showing.work_orders
