@@ -137,6 +137,7 @@ class Site:
         done = ground.verb("state", "init", "--from", "now")
         assert done.returncode == 0, done.stderr
         self._mark = 0
+        self._starts = 0
         self.restart()
         self.wait_for("the first passes", self._has_polled)
 
@@ -146,6 +147,7 @@ class Site:
 
     def restart(self) -> None:
         self.daemon = self.ground.start_daemon()
+        self._starts += 1
 
     # -- people ----------------------------------------------------------------------------------------------------
 
@@ -181,6 +183,30 @@ class Site:
     def fresh(self, name: str = "") -> list[dict[str, Any]]:
         """The lines since `mark`, of one event or all."""
         return [line for line in self.lines()[self._mark :] if name in ("", line["event"])]
+
+    def rest(self) -> None:
+        """Waits until the daemon says twice, and nothing else in between, that nothing waits to be sent and no system fails:
+        what was begun before is over, and told. The servers show it earlier than that."""
+        self.wait_for("the start", lambda: len(self.events("daemon.started")) >= self._starts)
+
+        def rests() -> bool:
+            (first, before), (second, now) = self._reported(), self._reported()
+            busy = [one for one in (before, now) if one["backlog"] or one["down"] or one["catch_up"]]
+            return second == first + 1 and not busy
+
+        self.wait_for("rest", rests)
+
+    def _reported(self) -> tuple[int, dict[str, Any]]:
+        """What the daemon says of itself, and the place of that line in its log."""
+        known = len(self.lines())
+        self.daemon.send_signal(signal.SIGUSR1)
+
+        def told() -> Any:
+            fresh = enumerate(self.lines()[known:], known)
+            return next((one for one in fresh if one[1]["event"] == "daemon.reported"), None)
+
+        reported: tuple[int, dict[str, Any]] = self.wait_for("what it says of itself", told)
+        return reported
 
     # -- the truth -------------------------------------------------------------------------------------------------
 

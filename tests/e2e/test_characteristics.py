@@ -38,6 +38,7 @@ TEXT = (
 LINE = "sn_ind_tmt_orm_order_line_item"
 CONTACT = "sn_ind_tmt_orm_order_line_item_contact"
 RELATED = "sn_ind_tmt_orm_order_line_related_items"
+FEEDS = ("wm_task", "sn_ind_tmt_orm_order_task")
 
 
 def profile_with_rows() -> str:
@@ -107,8 +108,15 @@ class Described:
         return self.site.wait_for(what, look, limit_s=40)
 
     def polled(self, times: int) -> None:
-        seen = self.site.sandbox.reads()["wm_task"]
-        self.until("more polls", lambda: self.site.sandbox.reads()["wm_task"] >= seen + times)
+        before = self._polls()
+        self.until(
+            "more polls", lambda: all(n >= b + times for n, b in zip(self._polls(), before, strict=True))
+        )
+
+    def _polls(self) -> tuple[int, ...]:
+        """Of the last feed of each system."""
+        reads = self.site.sandbox.reads()
+        return tuple(reads.get(feed, 0) for feed in FEEDS)
 
 
 def test_a_revision_of_a_characteristic_reaches_its_work_order_and_its_rules(site: Any) -> None:
@@ -146,6 +154,7 @@ def test_price_quantity_contact_and_related_item_are_conditions_and_texts_like_a
 def test_an_edit_without_effect_on_field_work_sends_nothing(site: Any) -> None:
     order = Described(site, "100")
     order.polled(3)
+    site.rest()
     writes = site.sandbox.writes()
     order.characterise(colour="blue")
     order.edit(CONTACT, order.contact, business_phone="030 123")

@@ -31,7 +31,9 @@ def order(world: Any) -> Any:
         new = [s for s in world.truth().subjects if s.id not in before and s.what == "Fiber Access"]
         return new[0] if new and new[0].work_orders and world.sandbox.notes(new[0].id) else None
 
-    return world.wait_for("its work order", made)
+    found = world.wait_for("its work order", made)
+    world.rest()
+    return found
 
 
 def hurry(world: Any, work_order: str) -> None:
@@ -84,10 +86,10 @@ def test_a_killed_daemon_finds_what_happened_while_it_was_down(world: Any, order
     world.restart()
     assert len(world.wait_for("the last state", lambda: _ends(moves(world, order)))) == len(WAY)
     world.ground.kill(world.daemon)
+    world.mark()
     world.restart()
-    world.wait_for(
-        "another start", lambda: world.fresh("catch_up.finished") or world.events("catch_up.finished")
-    )
+    world.wait_for("another start", lambda: world.fresh("catch_up.finished"))
+    world.rest()
     assert doubled(world.truth()) == []
 
 

@@ -32,6 +32,7 @@ class Watch:
     """What one test's order came to, and what the log said meanwhile. `known` problems were there before."""
 
     def __init__(self, site: Any, doubled: Any) -> None:
+        site.rest()  # the test before waited for the servers: what the daemon says of it may come later
         self.site = site
         self.doubled = doubled
         self.mark = len(site.lines())

@@ -21,9 +21,14 @@ def test_a_person_has_a_work_order_made_anew(playground: Playground) -> None:
 
     wait_for("the work order", fiber)
     (first,) = fiber()
-    wait_for("its link", lambda: playground.verb("explain", first["number"]).returncode == 0)
-    refused = playground.verb("recreate", first["number"], *BY)
-    assert (refused.returncode, "has not ended" in refused.stderr) == (2, True)
+
+    def refused() -> bool:
+        """While nothing links it yet, it is refused for that."""
+        done = playground.verb("recreate", first["number"], *BY)
+        assert done.returncode == 2, done.stderr
+        return "has not ended" in done.stderr
+
+    wait_for("a refusal", refused)
     sandbox.control("POST", f"work-orders/{first['sys_id']}/cancel", {"reason": "by mistake"})
     wait_for(
         "the cancel", lambda: playground.verb("recreate", first["number"], *BY, "--dry-run").returncode == 0

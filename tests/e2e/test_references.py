@@ -45,13 +45,16 @@ def test_what_field_service_does_not_know_is_left_out_noted_listed_and_filled_in
     rows = [row for s in subjects() for row in s.work_orders]
     assert [row["location"] for row in rows] == [""] * 3
     assert all(row["account"] for row in rows)
-    assert unresolved(two) == [("location", MARKET)] * 4  # that of the order task too
+    four = [("location", MARKET)] * 4  # that of the order task too
+    two.wait_for("the list", lambda: unresolved(two) == four)
     assert two.ground.verb("sweep").returncode in (0, 3)
     assert len(notes("missing")) == 3
     rename(two, "cmn_location", MARKETPLACE, MARKET)
     two.ground.verb("sweep")
     two.wait_for("the place", lambda: all(row["location"] for s in subjects() for row in s.work_orders))
     two.wait_for("an empty list", lambda: unresolved(two) == [])
+    two.wait_for("the notes", lambda: len(notes("amended")) >= 3)
+    two.rest()
     assert len(notes("amended")) == 3
 
 
@@ -69,8 +72,8 @@ def test_a_template_that_field_service_lacks_is_told_at_the_start_and_by_check(t
         done = two.ground.verb("check", "--remote")
         assert done.returncode == 78
         assert 'template "Router Staging" of' in done.stdout
-        two.mark()
         two.ground.kill(two.daemon)
+        two.mark()
         two.restart()
         told = two.wait_for("the error", lambda: two.fresh("template.missing"))
         assert [line["template"] for line in told] == ["Router Staging"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -44,13 +43,6 @@ def related(world: Any, order: Any) -> bool:
     return set(rows(world, order)) == {row["sys_id"] for row in order.work_orders}
 
 
-def at_rest(world: Any) -> bool:
-    """Whether every work order is related, and nothing waits to be sent."""
-    status = json.loads(world.ground.verb("status", "--json").stdout)
-    waiting = [e for e in status["effects"] if e["status"] in ("pending", "in_flight", "in_doubt")]
-    return not waiting and all(related(world, subject) for subject in world.truth().subjects)
-
-
 def test_every_work_order_becomes_one_row_of_its_type(world: Any) -> None:
     order = ordered(world)
     world.wait_for("both rows", lambda: related(world, order))
@@ -87,12 +79,14 @@ def test_check_remote_says_whether_rows_can_be_read(world: Any) -> None:
 def test_a_table_that_our_user_may_not_write_stops_no_note(world: Any) -> None:
     # A refusal is told once until a row stands: the daemon may have met the one above, and rows may still be on their way.
     ordered(world)
-    world.wait_for("rows that stand", lambda: at_rest(world))
+    world.wait_for("rows that stand", lambda: all(related(world, one) for one in world.truth().subjects))
+    world.rest()
     world.mark()
     world.fault(kind="status", status=403, method="POST", table=TABLE, message="Operation Failed")
     order = ordered(world)
     world.wait_for("the created note", lambda: any("created:" in n for n in world.sandbox.notes(order.id)))
     world.wait_for("the refusal", lambda: world.fresh("relation.refused"))
+    world.rest()  # all of them were refused, and none is once they may stand
     world.clear()
     world.control("POST", f"work-orders/{order.work_orders[0]['sys_id']}/advance", to="assigned")
     world.wait_for("both rows after all", lambda: related(world, order))

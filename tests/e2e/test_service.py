@@ -126,7 +126,8 @@ def test_a_config_with_problems_is_not_used_and_says_where(site: Any, manager: M
     )
     site.wait_for("a status", lambda: "config rejected" in manager.said("STATUS")[-1])
     site.approve()
-    site.wait_for("the daemon goes on", lambda: not site.truth().problems())
+    site.wait_for("the daemon goes on", lambda: len(site.truth().work_orders) == 4)
+    site.wait_for("its notes", lambda: not site.truth().problems())
 
 
 def test_another_instance_is_not_reached_by_a_reload(site: Any) -> None:
