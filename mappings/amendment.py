@@ -40,8 +40,8 @@ class _Turn:
 def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
     """Updates, or the note that they were refused. No changes at all means a review of the whole content."""
     ours = of_orders(changes)
-    reached = targets(facts, policy)
-    if not reached or (changes and not ours):
+    reached = targets(facts, policy) if ours or not changes else ()
+    if not reached:
         return nothing(facts)
     before = as_it_was(facts, ours)
     was, now = _behind(before, policy), _behind(facts, policy)

@@ -29,11 +29,11 @@ _FREED = frozenset({What.RESUMED, What.APPROVED, What.REOPENED, What.PONR_CLEARE
 
 def schedule(changes: Sequence[Change], facts: Facts, tasks: Sequence[Record], policy: Policy) -> Decision:
     """The dates to write to each task, or the note that they were refused. No changes at all means a review."""
+    if not policy.schedule.fields or cancelled_by(facts, policy) is not None or obstacle(facts, policy):
+        return nothing(facts)
     ours = of_orders(changes)
     before = as_it_was(facts, ours)
     was, now = (ponr.reached_by(one, policy.ponr_scope) for one in (before, facts))
-    if not policy.schedule.fields or cancelled_by(facts, policy) is not None or obstacle(facts, policy):
-        return nothing(facts)
     found = {
         task.id: (task, _differences(task, ours, before, facts, policy))
         for task in _open(tasks, facts, policy)

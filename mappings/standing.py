@@ -78,6 +78,8 @@ def unseen(facts: Facts) -> str:
 def as_it_was(facts: Facts, changes: Sequence[Change]) -> Facts:
     """The facts before these changes. A record seen for the first time was always so, as far as we know;
     a row that describes it was not there."""
+    if not changes:
+        return facts
     earlier = {change.record.id: change.before for change in changes if change.before is not None}
     new = {change.record.id for change in changes if change.before is None}
 

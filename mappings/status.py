@@ -36,7 +36,7 @@ def status_notes(changes: Sequence[Change], facts: Facts, policy: Policy) -> Dec
         owner = record.id if record.kind is Kind.WORK_ORDER else record.get("work_order")
         if record.kind in _TOLD and owner in linked:
             effects += _notes(change, facts, policy)
-    return replace(nothing(facts), effects=tuple(effects))
+    return replace(nothing(facts), effects=tuple(effects)) if effects else nothing(facts)
 
 
 def noted_fields(kind: Kind, policy: Policy) -> tuple[str, ...]:

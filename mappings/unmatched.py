@@ -62,6 +62,8 @@ def reopened(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decisio
     """Flags a work order that people opened again although no rule prescribes it: it had ended when its rule was lost, or with
     it. It is never cancelled for that: whoever opened it had a reason."""
     opened = {change.record.id: change.record for change in changes if change.what is What.REOPENED}
+    if not opened:
+        return nothing(facts)
     effects = [
         note_on_subject(
             facts,

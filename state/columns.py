@@ -21,13 +21,19 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else instant_text(value)
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> datetime | None:
-        return None if value is None else datetime.fromisoformat(value)
+        return None if value is None else instant_of(value)
 
 
 def instant_text(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError("an instant without a time zone")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def instant_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 class Json(TypeDecorator[Any]):

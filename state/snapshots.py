@@ -8,32 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, bindparam, or_, select, type_coerce
+import orjson
+from sqlalchemy import Column, Connection, Label, Text, and_, bindparam, or_, select, type_coerce
 
 from mappings.changes import same
 from mappings.model import TRAIT_KINDS, Kind, Record
 from mappings.retention import as_far_as_known, is_reduced
 from state import schema
+from state.columns import instant_of
 from state.inserts import insert_or_replace
 from state.prepared import Prepared
 
 CHUNK = 500
 """Values in one IN list: below every database's limit."""
 
+KEPT = 2048
+"""Rows whose records are kept, so that they need not be made again: a few megabytes."""
+
 _T = schema.snapshots
+
+
+def _as_written(column: Column[Any]) -> Label[str]:
+    return type_coerce(column, Text).label(column.name)
+
+
 COLUMNS = (
     _T.c.kind,
     _T.c.id,
     _T.c.number,
     _T.c.version,
-    _T.c.created_at,
-    _T.c.updated_at,
+    _as_written(_T.c.created_at),
+    _as_written(_T.c.updated_at),
     _T.c.state,
     _T.c.state_label,
-    _T.c.fields,
+    _as_written(_T.c.fields),
 )
 """What `to_record` reads, in this order."""
 
@@ -108,8 +120,33 @@ def chunks(values: Iterable[str]) -> Iterator[list[str]]:
 
 def to_record(row: Sequence[Any]) -> Record:
     """A record from a row that begins with `COLUMNS`."""
-    kind, id, number, version, created_at, updated_at, state, label, fields = row[: len(COLUMNS)]
-    return Record(_KINDS[kind], id, number, version, created_at, updated_at, state, label, fields)
+    return _record(*row[: len(COLUMNS)])
+
+
+@lru_cache(maxsize=KEPT)
+def _record(  # noqa: PLR0917 - the columns, in their order
+    kind: str,
+    id: str,
+    number: str,
+    version: int,
+    created_at: str,
+    updated_at: str,
+    state: str,
+    state_label: str,
+    fields: str,
+) -> Record:
+    """Of what is written there alone: the same row is the same record, and most rows are read again and again."""
+    return Record(
+        kind=_KINDS[kind],
+        id=id,
+        number=number,
+        version=version,
+        created_at=instant_of(created_at),
+        updated_at=instant_of(updated_at),
+        state=state,
+        state_label=state_label,
+        fields=orjson.loads(fields),
+    )
 
 
 def known(connection: Connection, kind: Kind, ids: Iterable[str]) -> frozenset[str]:

@@ -112,6 +112,20 @@ class TestSnapshots:
             assert transaction.snapshot(DO, "d1").version == 2
             assert transaction.snapshot(DO, "d2") is None
 
+    def test_a_row_that_was_read_before_is_the_same_record(self, store, make):
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d1", 1, site="a"))
+
+        def read():
+            with store.deciding() as transaction:
+                return transaction.snapshot(DO, "d1")
+
+        first = read()
+        assert read() is first
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d1", 2, site="b"))
+        assert (first.get("site"), read().get("site"), read().version) == ("a", "b", 2)
+
     def test_several_kinds_are_preloaded_at_once(self, store, make):
         with store.deciding() as transaction:
             for id in ("d1", "d2"):
