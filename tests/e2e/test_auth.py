@@ -47,10 +47,12 @@ def start(tmp_path: Path, make_site: Any) -> Iterator[Any]:
     yield lambda keys, *options: make_site(tmp_path, patient | keys, "--password", PASSWORD, *options)
 
 
-def converged(site: Any, work_orders: int) -> None:
+def converged(site: Any, work_orders: int, *, but: str = "") -> None:
+    """Waits until all is right, but for one problem."""
+
     def settled() -> bool:
         truth = site.truth()
-        return len(truth.work_orders) == work_orders and not truth.problems()
+        return len(truth.work_orders) == work_orders and set(truth.problems()) <= {but}
 
     site.wait_for(f"{work_orders} work orders", settled)
 
@@ -163,11 +165,14 @@ def test_no_secret_is_ever_written_down(start: Any, keys: dict[str, str]) -> Non
         in site.ground.verb("quarantine", "list").stdout
     )
     assert site.ground.verb("quarantine", "retry", parked["key"]).returncode == 0
-    converged(site, 4)
+    # a second work order of that domain order was named while this one was refused, which has a note of its own then
+    (number,) = [one.number for one in site.truth().subjects if one.id == parked["domain_order"]]
+    own = f"{number} has 2 notes that name its work orders"
+    converged(site, 4, but=own)
     site.control("POST", "faults", kind="status", status=401, count=6)
     site.control("POST", "faults", kind="truncated_200", count=6)
     site.approve()
-    converged(site, 8)
+    converged(site, 8, but=own)
     site.ground.stop(site.daemon)
     secrets = [PASSWORD.encode(), PROOF]
     secrets += (
