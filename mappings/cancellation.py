@@ -14,7 +14,15 @@ from mappings import notes, ponr
 from mappings.changes import Change, What
 from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.model import Facts, Record
-from mappings.note_effects import cancel_of, note_on_subject, note_on_work_order, nothing, of_orders, why
+from mappings.note_effects import (
+    cancel_key,
+    cancel_of,
+    note_on_subject,
+    note_on_work_order,
+    nothing,
+    of_orders,
+    why,
+)
 from mappings.policy import Policy
 from mappings.standing import as_it_was, cancelled_by, title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, targets, unsettled
@@ -97,7 +105,7 @@ def _end(target: Target, source: Record, facts: Facts, policy: Policy, changes: 
         target.id,
         facts,
         policy,
-        f"cancel:{target.id}:{source.id}:{source.version}",
+        cancel_key(target.id, source, facts),
         notes.cancel_reason(title(source)),
         because=f"{title(source)} is cancelled: {why(changes)}",
     )

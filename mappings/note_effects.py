@@ -71,6 +71,12 @@ def cancel_of(
     return replace(note, kind=EffectKind.CANCEL_WORK_ORDER)
 
 
+def cancel_key(work_order: str, source: Record, facts: Facts) -> str:
+    """A version that cancels does so once; where the work order serves several subjects, once for each of them."""
+    key = f"cancel:{work_order}:{source.id}:{source.version}"
+    return f"{key}:{facts.subject.id}" if work_order in facts.elsewhere else key
+
+
 def planned_for(facts: Facts, work_order: str) -> PlannedWorkOrder:
     """What the plan says about a linked work order; nothing but its rule and slot where the plan does not know it."""
     link = next((link for link in facts.links if link.work_order == work_order), None)

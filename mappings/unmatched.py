@@ -18,7 +18,7 @@ from mappings.effects import Decision, Effect, EffectKind, Reason
 from mappings.generations import of_slot, order_version
 from mappings.keys import digest
 from mappings.model import Facts, Plan, PlannedWorkOrder, Record
-from mappings.note_effects import cancel_of, note_on_subject, nothing, of_orders, why
+from mappings.note_effects import cancel_key, cancel_of, note_on_subject, nothing, of_orders, why
 from mappings.policy import Policy
 from mappings.standing import title, wanted_elsewhere
 from mappings.targets import UNSENT, Target, shown, targets, unsettled
@@ -141,7 +141,7 @@ def _cancel(
         target.id,
         facts,
         policy,
-        f"cancel:{target.id}:{source.id}:{source.version}",
+        cancel_key(target.id, source, facts),
         notes.unmatched_reason(title(facts.subject)),
         because=f'rule "{planned.rule}" does not match any more: {why(changes)}',
     )

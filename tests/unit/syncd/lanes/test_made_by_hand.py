@@ -77,6 +77,18 @@ def test_a_cancelled_order_leaves_the_work_order_to_the_other_one(office):
     assert office.work_orders[0].state == "canceled"
 
 
+@pytest.mark.parametrize(("kind", "name"), [(Kind.CUSTOMER_ORDER, "ORD1"), (Kind.ORDER_LINE, "ORDL1")])
+def test_one_that_serves_two_is_cancelled_once_with_what_both_stand_with(office, events, kind, name):
+    (ours,) = office.work_orders
+    office.fsm.edit(Kind.WORK_ORDER, ours.id, initiated_from=office.id("DO2"))
+    office.settle_down(2)
+    office.om.edit(kind, office.id(name), "canceled")
+    office.settle_down(2)
+    assert office.work_orders[0].state == "canceled"
+    assert office.fsm.writes.count("cancel_work_order") == 1
+    assert [one for one in events if one["event"] == "invariant.violated"] == []
+
+
 def test_a_cancel_that_another_order_overtakes_is_not_sent(office):
     (ours,) = office.work_orders
     office.om.edit(Kind.DOMAIN_ORDER, office.id("DO1"), "canceled")
