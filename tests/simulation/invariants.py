@@ -403,7 +403,12 @@ def _work_order(
             for past in truth.om.past[one.kind, one.id]
             if past.record is not None and past.record.state in ("canceled", "cancellation_in_progress")
         )
-        if not flagged and not truth.was_ended(work_order.id, since):
+        kept = any(  # for another domain order, which people have merged its work into it
+            m.startswith(f"kept:{work_order.id}:{subject.id}:")
+            for one in truth.fsm.entries(work_order.id)
+            for m in markers(one.text)
+        )
+        if not flagged and not kept and not truth.was_ended(work_order.id, since):
             yield f"S15 {name} is open, its order is cancelled, and nobody was told"
         return
     if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
