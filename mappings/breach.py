@@ -13,6 +13,7 @@ from mappings import notes
 from mappings.changes import Change, What
 from mappings.closure import is_closed
 from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.keys import digest
 from mappings.model import Facts, Kind, Record, System
 from mappings.note_effects import name, note_on_subject, nothing
 from mappings.policy import Policy
@@ -108,6 +109,13 @@ def _violated(found: Breach, work_order: Record) -> str:
     return f"violated:{found.closed.id}:{work_order.id}:{work_order.version}"
 
 
+def _reopening(found: Breach) -> str:
+    """Work that opens while an earlier reopening waits has one of its own: what that one waits with may end meanwhile."""
+    key = f"reopen:{found.closed.id}:{found.closed.version}"
+    opened = (part for record in found.open for part in (record.id, str(record.version)))
+    return key if found.by_hand else f"{key}:{digest(*opened)}"
+
+
 def _closed_by_hand(found: Breach, facts: Facts, policy: Policy, *, reopened: bool) -> Effect:
     return note_on_subject(
         facts,
@@ -134,7 +142,7 @@ def _opened(found: Breach, facts: Facts, policy: Policy, *, reopened: bool) -> l
 def _reopened(found: Breach, facts: Facts, policy: Policy) -> Effect:
     closed = found.closed
     return Effect(
-        key=f"reopen:{closed.id}:{closed.version}",
+        key=_reopening(found),
         kind=EffectKind.REOPEN_DOMAIN_ORDER,
         system=System.ORDER_MANAGEMENT,
         subject_kind=facts.subject.kind,

@@ -505,6 +505,20 @@ def test_what_was_closed_meanwhile_is_not_undone(gated):
     assert state_of(gated) == "closed_complete"
 
 
+def test_work_that_opens_while_a_reopening_waits_is_opened_for_too(gated):
+    """What was open when the closure was seen has ended when it is sent, and something else is open."""
+    configure(gated, past_gate="reopen")
+    close_by_hand(gated)
+    gated.take_in()
+    gated.fsm.put(Kind.WORK_ORDER, "WO-HAND", "assigned", initiated_from=gated.id("DO1"))
+    gated.take_in()
+    for one in gated.work_orders:
+        if one.number != "WO-HAND":
+            gated.fsm.advance(one.id, "closed_complete")
+    gated.settle_down(3)
+    assert state_of(gated) == "in_progress"
+
+
 def test_a_reopening_that_order_management_refuses_is_noted(gated):
     configure(gated, past_gate="reopen")
     gated.om.fail("update", Refused("403", reason="closed is closed"))
