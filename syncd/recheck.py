@@ -68,7 +68,8 @@ class Recheck:
         return SEND
 
     def update(self, effect: Effect) -> Verdict:
-        """Nothing is amended while the order is held or not approved, nor (strict) past the point of no return."""
+        """Nothing is amended once the order is cancelled, while it is held or not approved, nor (strict) past the point of no
+        return. After a cancellation that is taken back the whole content is compared."""
         subject = self._subject(effect)
         if subject is None:
             return Verdict(Next.WAIT, "its domain order cannot be read any more")
@@ -77,6 +78,9 @@ class Recheck:
         unread = _unread(subject, above)
         if unread:  # it may be past the point of no return
             return Verdict(Next.WAIT, f"the {unread} of {subject.number} cannot be read")
+        # before a hold, which would keep it for ever in front of the cancel
+        if self._is_cancelled(subject, above):
+            return Verdict(Next.GIVE_UP, f"{subject.number} is cancelled, or what it stands with")
         for record in (subject, *above):
             if record.state in policy.lifecycles[record.kind].held or self._is_unapproved(record):
                 return Verdict(Next.WAIT, f"{record.number} is now {record.state_label or record.state}")

@@ -71,6 +71,18 @@ def test_a_life_that_ends_in_the_middle_schedules_once(planned):
     assert len(notes(planned)) == 2
 
 
+def test_a_window_that_a_hold_keeps_back_does_not_keep_back_the_cancel(planned):
+    """The domain order is still on hold when its line is cancelled."""
+    planned.om.edit(Kind.ORDER_LINE, planned.id("ORDL1"), expected_start=TUESDAY)
+    planned.take_in()
+    planned.om.edit(Kind.DOMAIN_ORDER, planned.id("DO1"), "on_hold")
+    planned.settle_down(2)
+    planned.om.edit(Kind.ORDER_LINE, planned.id("ORDL1"), "canceled")
+    planned.settle_down(3)
+    assert planned.work_orders[0].state == "canceled"
+    assert window(planned) == MONDAY
+
+
 @pytest.fixture
 def pair(world):
     """A work order with two tasks of one second, WOT1 and WOT2, that the feed shows one by one, the second one first."""
