@@ -173,6 +173,8 @@ def _of_state(before: Record, after: Record, lifecycle: Lifecycle) -> _Found:
 
 
 def _of_fields(before: Record, after: Record, marker: tuple[str, str] | None) -> _Found:
+    if before.fields == after.fields:
+        return
     names = sorted(before.fields.keys() | after.fields.keys())
     changed = [FieldChange(n, before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)]
     marker_field = marker[0] if marker else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from mappings.keys import parse_correlation
@@ -48,9 +49,14 @@ _BETWEEN = re.compile(r"[,;\s]+")
 
 def claims(work_order: Record, links: LinkSettings) -> tuple[LinkClaim, ...]:
     """Whom the work order names: the subject that it was made for first, then those that people added."""
-    ours = parse_correlation(work_order.get("correlation_id"))
-    named = [name for name in _BETWEEN.split(work_order.get(links.field)) if name]
-    found = [LinkClaim(links.match, name, Origin.ADOPTED) for name in dict.fromkeys(named)]
+    return _claims(work_order.get("correlation_id"), work_order.get(links.field), links.match)
+
+
+@lru_cache(maxsize=4096)
+def _claims(correlation: str, names: str, match: Literal["id", "number"]) -> tuple[LinkClaim, ...]:
+    ours = parse_correlation(correlation)
+    named = [name for name in _BETWEEN.split(names) if name]
+    found = [LinkClaim(match, name, Origin.ADOPTED) for name in dict.fromkeys(named)]
     if ours is None:
         return tuple(found)
     made_for = LinkClaim("id", ours.domain_order, Origin.CREATED, ours.rule, ours.slot, ours.generation)

@@ -5,6 +5,8 @@ Called by `state.transaction`. Six indexed statements at most for a usual record
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from sqlalchemy import Connection
 
 from mappings.model import SUBJECT_KINDS, TRAIT_KINDS, Facts, Kind, Record
@@ -23,8 +25,8 @@ def subjects_of(
     if kind is Kind.WORK_TASK:
         task = snapshots.get(kind, id)
         kind, id = Kind.WORK_ORDER, task.get("work_order") if task else ""
-    snapshots.flush()
     if kind is Kind.WORK_ORDER:
+        snapshots.flush(*SUBJECT_KINDS)
         return tuple(sorted(links.subjects_of(connection, id)))
     found: set[tuple[Kind, str]] = {(kind, id)}
     if kind in TRAIT_KINDS:
@@ -51,7 +53,6 @@ def facts_for(
     subject = snapshots.get(kind, id)
     if subject is None:
         return None
-    snapshots.flush()
     parent, line, order = _above(snapshots, subject)
     linked = links.of_subject(connection, id)
     plan, waived = links.plan_of(connection, id)
@@ -66,7 +67,7 @@ def facts_for(
         parent=parent,
         plan=plan,
         links=tuple(one.link for one in linked),
-        work_orders=tuple(one.work_order for one in linked if one.work_order is not None),
+        work_orders=tuple(one for one in _as_seen(linked, snapshots) if one is not None),
         effects=outbox.of_subject(connection, id),
         # without a baseline syncd is responsible for nothing yet; what a backfill has decided it is from then on
         historic=baseline is None or (plan is None and subject.created_at < baseline.at),
@@ -75,6 +76,12 @@ def facts_for(
         waived=waived,
         unresolved=unresolved.of_subject(connection, id) if any(one.lacks for one in linked) else {},
     )
+
+
+def _as_seen(linked: Iterable[links.Linked], snapshots: Snapshots) -> Iterator[Record | None]:
+    """The linked work orders, as this transaction has seen them where it has."""
+    for one in linked:
+        yield snapshots.unwritten(Kind.WORK_ORDER, one.link.work_order) or one.work_order
 
 
 def _described(subject: Record, parent: Record | None) -> Record | None:
@@ -86,6 +93,7 @@ def _elsewhere(
     connection: Connection, snapshots: Snapshots, subject: str
 ) -> dict[str, tuple[tuple[Record, ...], ...]]:
     """For each work order that other subjects are linked to: those, with what they stand with."""
+    snapshots.flush(*SUBJECT_KINDS)
     found: dict[str, tuple[tuple[Record, ...], ...]] = {}
     for work_order, kind, id in links.elsewhere(connection, subject):
         other = snapshots.get(kind, id)

@@ -6,6 +6,7 @@ page costs a few statements. A version never moves backwards by a feed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -191,6 +192,8 @@ class Snapshots:
         self._now = now
         self._seen: dict[tuple[Kind, str], Record | None] = {}
         self._unwritten: dict[tuple[Kind, str], Record] = {}
+        self._children: dict[tuple[Kind, str], set[tuple[Kind, str]]] = defaultdict(set)
+        """Which of those name a record as theirs."""
         self._lines: dict[str, tuple[str, ...]] = {}
         self.described: bool | None = None
         """Whether any row that describes orders is kept; None as long as nobody has asked."""
@@ -234,7 +237,7 @@ class Snapshots:
         )
         if older and not by_id:
             return False
-        self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = record
+        self._keep(record)
         if record.kind in TRAIT_KINDS:
             self.described = True
         if record.kind is Kind.ORDER_LINE:
@@ -245,29 +248,45 @@ class Snapshots:
         """Gives a reduced snapshot its body again, as far as anybody knows: what it says now."""
         stored = self.get(record.kind, record.id)
         if stored is not None and is_reduced(stored):
-            whole = as_far_as_known(stored, record)
-            self._seen[record.kind, record.id] = self._unwritten[record.kind, record.id] = whole
+            self._keep(as_far_as_known(stored, record))
 
-    def flush(self) -> None:
-        """Writes what `put` has taken. Called before any statement that joins snapshots, and before the commit."""
-        if self._unwritten:
+    def _keep(self, record: Record) -> None:
+        name = (record.kind, record.id)
+        before = self._unwritten.get(name)
+        for above in before.parents().values() if before is not None else ():
+            self._children[above].discard(name)
+        for above in record.parents().values():
+            self._children[above].add(name)
+        self._seen[name] = self._unwritten[name] = record
+
+    def unwritten(self, kind: Kind, id: str) -> Record | None:
+        """A record that `put` has taken and no statement can see yet."""
+        return self._unwritten.get((kind, id))
+
+    def flush(self, *kinds: Kind) -> None:
+        """Writes what `put` has taken, if any of it is of these kinds (of any kind where none is named). Called before a
+        statement that joins snapshots of them, and before the commit."""
+        if any(not kinds or kind in kinds for kind, _ in self._unwritten):
             rows = [self._row(record) for record in self._unwritten.values()]
             statement = insert_or_replace(_T, self._connection.dialect.name)
             self._connection.execute(statement, rows)
             self._unwritten.clear()
+            self._children.clear()
 
     def traits_of(self, line: Record | None, domain_order: Record | None) -> tuple[Record, ...]:
-        """The rows that describe a line or a domain order. Where none was ever seen it costs nothing. Reads what is flushed."""
+        """The rows that describe a line or a domain order. Where none was ever seen it costs nothing."""
         if self.described is None:
             self.described = _ANY_TRAIT.first(self._connection) is not None
         if not self.described:
             return ()
+        self.flush(*TRAIT_KINDS)
         ids = {"line": line.id if line else "", "domain_order": domain_order.id if domain_order else ""}
         return tuple(to_record(row) for row in _TRAITS.all(self._connection, ids))
 
     def lines_of(self, order: str) -> tuple[Record, ...]:
-        """The lines of an order, read once for all domain orders of it, and with them the order. Reads what is flushed."""
+        """The lines of an order, read once for all domain orders of it, and with them the order."""
         if order not in self._lines:
+            self.flush(Kind.ORDER_LINE)
             rows = _ORDER_AND_LINES.all(self._connection, {"order": order})
             found = [to_record(row) for row in rows]
             for record in found:
@@ -282,15 +301,16 @@ class Snapshots:
         found = _NUMBERED.all(self._connection, {"kind": kind.value, "number": number})
         return to_record(found[0]) if len(found) == 1 else None
 
-    def below(self, kind: Kind, ids: Iterable[str]) -> list[tuple[Kind, str]]:
-        """The records that name one of `ids` as theirs, as (kind, id). Reads what is flushed."""
+    def below(self, kind: Kind, ids: Sequence[str]) -> set[tuple[Kind, str]]:
+        """The records that name one of `ids` as theirs, as (kind, id)."""
         if kind not in _BELOW:
-            return []
-        return [
-            (Kind(row.kind), row.id)
+            return set()
+        written = {
+            (_KINDS[row.kind], row.id)
             for part in chunks(ids)
             for row in _BELOW[kind].all(self._connection, {"ids": part})
-        ]
+        }
+        return (written - self._unwritten.keys()).union(*(self._children.get((kind, id), ()) for id in ids))
 
     def _row(self, record: Record) -> dict[str, object]:
         above = {kind.value: id for kind, id in record.parents().values()}

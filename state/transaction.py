@@ -107,8 +107,7 @@ class Transaction(Walks):
 
     def tasks_of(self, work_orders: Iterable[str]) -> tuple[Record, ...]:
         """The tasks of these work orders as last seen."""
-        self._snapshots.flush()
-        below = sorted(self._snapshots.below(Kind.WORK_ORDER, work_orders))
+        below = sorted(self._snapshots.below(Kind.WORK_ORDER, tuple(work_orders)))
         self._snapshots.preload(Kind.WORK_TASK, [id for _, id in below])
         found = (self._snapshots.get(kind, id) for kind, id in below)
         return tuple(one for one in found if one is not None)

@@ -55,7 +55,7 @@ class Above:
         if reduced:
             resting = self._store.at_rest(reduced)
             below = [record for record in below if _name(record) not in resting]
-            wanted = self._without(below, bodies)
+            wanted = _without(*self._named(below), bodies)
         layers: list[Record] = []
         asked = set(map(_name, below))
         for _ in range(PARENT_DEPTH):
@@ -94,14 +94,7 @@ class Above:
         """What is known of these and of what is above them, as `Store.bodies` says it, and what of that is to be read."""
         above, claimed = self._named(records)
         bodies = self._store.bodies(_by_kind({*above, *claimed, *map(_name, and_themselves)}))
-        return bodies, self._without(records, bodies)
-
-    def _without(self, records: Sequence[Record], bodies: Mapping[_Name, bool]) -> set[_Name]:
-        """What stands above records, and what they claim, without a body here."""
-        above, claimed = self._named(records)
-        known = {id for kind, id in claimed if bodies.get((kind, id))}
-        claimed = {(kind, id) for kind, id in claimed if id not in known}
-        return {name for name in above if not bodies.get(name)} | claimed
+        return bodies, _without(above, claimed, bodies)
 
     def _named(self, records: Iterable[Record]) -> tuple[set[_Name], set[_Name]]:
         """Whom records stand below, and the subjects that work orders claim by id. Of those the kind is not told: each is
@@ -118,6 +111,13 @@ class Above:
                 ids = [claim.value for claim in claims(record, links) if claim.match == "id"]
                 claimed.update((kind, id) for kind in SUBJECT_KINDS for id in ids)
         return above, claimed
+
+
+def _without(above: set[_Name], claimed: set[_Name], bodies: Mapping[_Name, bool]) -> set[_Name]:
+    """What of these has no body here; of what is claimed, if no kind has one."""
+    known = {id for kind, id in claimed if bodies.get((kind, id))}
+    lacking = {name for name in above if not bodies.get(name)}
+    return lacking | {(kind, id) for kind, id in claimed if id not in known}
 
 
 def _name(record: Record) -> _Name:

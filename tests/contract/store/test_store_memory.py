@@ -126,6 +126,29 @@ class TestSnapshots:
             transaction.record(make.record(DO, "d1", 2, site="b"))
         assert (first.get("site"), read().get("site"), read().version) == ("a", "b", 2)
 
+    def test_what_stands_where_is_as_this_transaction_has_seen_it(self, store, make):
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d1", 1, order_line="l1"))
+            transaction.record(make.record(DO, "d2", 1, order_line="l1"))
+            transaction.link(Link("d1", "w1", Origin.ADOPTED))
+        with store.deciding() as transaction:
+            transaction.record(make.record(DO, "d1", 2, order_line="l2"))
+            transaction.record(make.record(DO, "d3", 1, order_line="l1"))
+            assert transaction.subjects_of(LINE, "l1") == ((DO, "d2"), (DO, "d3"))
+            assert transaction.subjects_of(LINE, "l2") == ((DO, "d1"),)
+            transaction.record(make.record(DO, "d1", 3, order_line="l1"))
+            assert transaction.subjects_of(LINE, "l2") == ()
+            assert transaction.subjects_of(WO, "w1") == ((DO, "d1"),)
+            assert transaction.facts_for(DO, "d1").work_orders == ()
+            transaction.record(make.record(WO, "w1", 1))
+            assert [one.version for one in transaction.facts_for(DO, "d1").work_orders] == [1]
+            transaction.record(make.record(WT, "t1", 1, work_order="w1"))
+            assert [task.id for task in transaction.tasks_of(["w1"])] == ["t1"]
+        with store.deciding() as transaction:
+            transaction.record(make.record(WO, "w1", 2))
+            assert [one.version for one in transaction.facts_for(DO, "d1").work_orders] == [2]
+            assert transaction.subjects_of(LINE, "l1") == ((DO, "d1"), (DO, "d2"), (DO, "d3"))
+
     def test_several_kinds_are_preloaded_at_once(self, store, make):
         with store.deciding() as transaction:
             for id in ("d1", "d2"):

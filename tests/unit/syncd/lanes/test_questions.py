@@ -8,7 +8,7 @@ import pytest
 
 from mappings.closure import ClosureSettings
 from mappings.model import Kind
-from state import requests
+from state import requests, snapshots
 from state.engine import Database
 
 
@@ -38,6 +38,24 @@ def test_a_page_is_looked_up_in_one_question_before_its_transaction(world, begun
         begun.clear()
         assert world.intake.run_pass(kind).fetched == 2
         assert begun == ["reading", "reading", "deciding"], "where the feed stands, what is known, the page"
+
+
+def test_a_page_is_written_at_once(world, monkeypatch):
+    """However many of its records have changed, and are decided on one after the other."""
+    world.order(*["Fiber Access"] * 5)
+    world.settle_down(3)
+    for work_order in world.work_orders:
+        world.fsm.advance(work_order.id, "assigned")
+    for number in range(1, 6):
+        world.om.edit(Kind.DOMAIN_ORDER, world.id(f"DO{number}"), location="there")
+    written = []
+    original = snapshots.insert_or_replace
+    monkeypatch.setattr(snapshots, "insert_or_replace", lambda *args: written.append(args) or original(*args))
+    for kind in (Kind.WORK_ORDER, Kind.DOMAIN_ORDER):
+        written.clear()
+        passed = world.intake.run_pass(kind)
+        assert (passed.sightings.changed, passed.pages) == (5, 2)
+        assert len(written) == 2
 
 
 def test_what_notes_may_tell_is_asked_once_for_all_claims_that_read_notes(world, monkeypatch):
