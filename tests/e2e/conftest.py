@@ -26,7 +26,7 @@ from syncd.demo.truth import Truth, read_truth
 from syncd.demo.world import Sandbox
 
 WORK_ORDERS_PER_LOCATION = 4
-LONGEST = ("sweep", "explain", "documents", "backfill", "service", "state", "restore", "killed_anywhere")
+LONGEST = ("sweep", "faults", "backfill", "auth", "explain", "budget", "scenario", "service", "documents")
 """Files that take longest, longest first: begun last, one of them would keep a single worker busy at the end."""
 IMPATIENT = """
 timeout = "800ms"

@@ -66,9 +66,11 @@ class Order:
 
     def arrived(self, count: int, *ids: str) -> list[str]:
         """The notes that were mirrored to these records, once there are so many on each."""
-        self.world.wait_for(
-            f"{count} notes on {ids}", lambda: all(len(self.notes(id)) == count for id in ids)
-        )
+
+        def here() -> bool:
+            return all(len(self.notes(id)) == count for id in ids)
+
+        self.world.wait_for(f"{count} notes on {ids}", here, limit_s=60)
         return [note for id in ids for note in self.notes(id)]
 
     def stays(self) -> None:
