@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 IDLE_S = 180.0
 """A feed of a system that answers is read again within this: its poll interval, and the longest pause after faults of its own."""
-AT_ONCE = 15
+AT_ONCE = 20
 """Requests of a process to a system that has just gone, or before it was started: each lane and worker finds out for itself."""
 PER_S = 0.2
 """Requests a second of a daemon to a system that is down: all that looks whether it is back."""
