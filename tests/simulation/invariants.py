@@ -30,7 +30,7 @@ from tests.simulation import field_service as fs
 from tests.simulation.lives import Life
 from tests.simulation.network import LAG_S, OVERLAP_S, PAUSE_S, Network, Request
 from tests.simulation.ports import US, id_of_task
-from tests.simulation.rules import ASKED, CARRIED, FAST, MARKER, NOTE_LIMIT, PLAN, SHOWN
+from tests.simulation.rules import ASKED, CARRIED, FAST, MARKER, NOTE_LIMIT, PLAN, RELEASED
 from tests.simulation.server import Key, Server
 from tests.simulation.sight import Sight
 from tests.simulation.truth import FIBER, HELD, SUBJECTS, TRIGGER, Truth, shown
@@ -120,7 +120,9 @@ class Watch:
         id = request.what[1]
         if request.method != "update" or request.keys[0][0] is not Kind.DOMAIN_ORDER:
             return
-        if all(one.startswith(f"{SHOWN}=") for one in request.what[2:]):
+        if (
+            f"state={RELEASED}" not in request.what[2:]
+        ):  # what is shown, a request that is cleared, or a closure that is undone
             return
         looked = life.ports[System.ORDER_MANAGEMENT].read_at.get((id_of_task(), id), 0.0)
         known_by = self._decided_at.get(id, 0.0) - LAG_S - OVERLAP_S

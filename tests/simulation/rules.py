@@ -17,6 +17,7 @@ from mappings.table_file import parse_table
 OM_ID = "om-sim"
 ASKED = "requested"
 MARKER = "closure_request"
+RELEASED = "closed_complete"
 NOTE_LIMIT = 700
 
 _DOMAIN_ORDERS = """
@@ -179,6 +180,6 @@ def policy() -> Policy:
         lifecycles=default_lifecycles(),
         field_map=FieldMap(rules),
         links=LinkSettings("initiated_from", "id"),
-        closure=ClosureSettings(marker=(MARKER, ASKED), release={"state": "closed_complete"}),
+        closure=ClosureSettings(marker=(MARKER, ASKED), release={"state": RELEASED}),
         note_limit=NOTE_LIMIT,
     )
