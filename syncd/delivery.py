@@ -22,7 +22,7 @@ from mappings.budget import Purpose
 from mappings.duplicates import duplicates
 from mappings.effects import WRITES_TO_FSM, Decision, EffectKind, Reason
 from mappings.keys import request_name
-from mappings.model import Facts, Kind, Record, System
+from mappings.model import Facts, Kind, System
 from mappings.recall import RECALLED
 from mappings.references import went_without
 from mappings.scheduling import passed_on
@@ -47,7 +47,7 @@ from syncd.gate import request_settled
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
-from syncd.performed import RETRY_BASE_S, Performed, leads_on
+from syncd.performed import RETRY_BASE_S, Performed, leads_on, shown
 from syncd.pulse import Pulse
 from syncd.timing import Spent, deciding
 
@@ -128,6 +128,8 @@ class Delivery:
         self._running: dict[Future[Performed], Claim] = {}
         self._began: dict[int, float] = {}
         """When the work on each claim began."""
+        self.relieved: Callable[[], bool] = lambda: False
+        """Whether another process counts the time now: see `wiring.App`."""
         self.fruitless = 0
         """Tries that came to nothing, since this process began."""
         self._doubted: set[str] = set()
@@ -195,7 +197,7 @@ class Delivery:
 
     def _look_back(self, performed: Performed) -> None:
         """Our write may follow changes of people that nobody has seen yet."""
-        seen = _seen(performed)
+        seen = shown(performed)
         if seen:
             with suppress(RemoteError):
                 self._look_between(seen)
@@ -248,7 +250,10 @@ class Delivery:
         settled: list[Performed] = []
         with deciding(self._store, drained.spent, self._monotonic) as tx:
             for one in (self._overtaken(tx, one) for one in performed):
-                if not tx.settle(one.claim, kept(one)):
+                # a doubt that is counted by a clock of the past is left to its lease, and settles anew from its end
+                if (isinstance(one.outcome, InDoubt) and self.relieved()) or not tx.settle(
+                    one.claim, kept(one)
+                ):
                     sightings.add("effect.fenced", key=one.claim.effect.key, attempt=one.claim.attempt)
                     continue
                 settled.append(one)
@@ -295,7 +300,7 @@ class Delivery:
     def _consequences(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
         """What an outcome means: the record it showed is a sighting like any other, and notes may follow."""
         effect, outcome = one.claim.effect, one.outcome
-        for record in _seen(one):
+        for record in shown(one):
             self._observer.observe(tx, record, sightings)
         if effect.kind in (EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.CLEAR_REQUEST):
             request_settled(tx, effect, outcome, one.refusal, self._now())
@@ -382,14 +387,6 @@ class Delivery:
             log.event(
                 "effect.deferred", kind=effect.kind, reason=outcome.reason, retry_in_s=outcome.retry_in_s
             )
-
-
-def _seen(one: Performed) -> tuple[Record, ...]:
-    """The records that an outcome showed as they are now; `surplus` is for who settles a create."""
-    outcome = one.outcome
-    if isinstance(outcome, Done) and outcome.record is not None:
-        return (outcome.record,)
-    return one.ahead
 
 
 def _void(work_order: str, facts: Facts, reason: str) -> Decision:

@@ -156,7 +156,12 @@ _EFFECTS = (
         " parked, its effects wait for a person; everything else goes on.",
         "number promise reason next",
     ),
-    event("effect.fenced", "warning", "A worker settled too late: its claim had passed on.", "kind reason"),
+    event(
+        "effect.fenced",
+        "warning",
+        "A worker settled too late: its claim had passed on, or its process had been relieved.",
+        "kind reason",
+    ),
     event("field.dropped", "warning", "The server ignored fields that were written.", "fields target"),
     event(
         "reference.unresolved",

@@ -113,3 +113,11 @@ def at_fault(effect: Effect, error: RemoteError) -> System:
 def backoff(attempt: int) -> float:
     """Seconds before the next try; `attempt` counts from 1."""
     return min(RETRY_CAP_S, RETRY_BASE_S * 2.0 ** min(attempt - 1, 10))
+
+
+def shown(one: Performed) -> tuple[Record, ...]:
+    """The records that an outcome showed as they are now; `surplus` is for who settles a create."""
+    outcome = one.outcome
+    if isinstance(outcome, Done) and outcome.record is not None:
+        return (outcome.record,)
+    return one.ahead

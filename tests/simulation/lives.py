@@ -309,7 +309,7 @@ class Life:
     def once(self) -> None:
         """`syncd once`."""
         runner = self.machine.runner()
-        self.app.relieved = lambda: self.machine.runner() is not runner
+        self.app.relieved = self.app.delivery.relieved = lambda: self.machine.runner() is not runner
 
         def turn() -> None:
             self._safely("once", lambda: once_with(self.app))

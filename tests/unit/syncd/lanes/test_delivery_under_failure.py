@@ -352,3 +352,19 @@ def test_an_update_in_doubt_that_a_hold_stops_does_not_stop_the_cancellation_of_
         world.settle_down(1)
         world.time.pass_(60)
     assert [row.state for row in world.work_orders] == ["canceled"]
+
+
+def test_a_doubt_of_a_process_that_was_relieved_is_left_to_its_lease(world):
+    """Its clock is not the one by which the next process waits."""
+    world.order("Fiber Access")
+    world.take_in()
+    world.fsm.fail("create_work_order", Doubtful("reset"))
+    world.delivery.relieved = lambda: True
+    world.deliver()
+    effects = world.store.summary().effects
+    assert effects["create_work_order", "in_flight"] == 1
+    assert ("create_work_order", "in_doubt") not in effects
+    world.delivery.relieved = lambda: False
+    world.time.pass_(3600)
+    world.settle_down()
+    assert len(world.work_orders) == 1
