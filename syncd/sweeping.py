@@ -20,7 +20,7 @@ from syncd.wiring import App, new_run
 
 LANE = "sweep"
 LEASE_S = 600.0
-"""Longer than any stretch takes; a sweeper renews it before each."""
+"""Longer than any stretch takes; a sweeper that has a tenth of it behind it renews it before the next."""
 AFTER_START_S = 60.0
 """The first sweep leaves a start time to catch up by the feeds, which is cheaper."""
 
@@ -76,10 +76,20 @@ def _alone(app: App, stopping: Callable[[], bool], *, plan: bool) -> Swept:
     if plan:
         return app.sweep.run(stopping, plan=True)
     owner = f"sweep:{new_run()}"
+    renewed = app.now()
     if not app.store.take_lease(LANE, owner, LEASE_S):
         raise StateLocked("another sweep is running; wait for it, or look at it with: syncd status")
+
+    def is_ours() -> bool:
+        nonlocal renewed
+        now = app.now()
+        if timedelta() <= now - renewed < timedelta(seconds=LEASE_S / 10):
+            return True
+        renewed = now
+        return app.store.take_lease(LANE, owner, LEASE_S)
+
     try:
-        return app.sweep.run(lambda: stopping() or not app.store.take_lease(LANE, owner, LEASE_S))
+        return app.sweep.run(lambda: stopping() or not is_ours())
     finally:
         app.store.give_back(LANE, owner)
 

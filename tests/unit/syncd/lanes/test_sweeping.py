@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +28,7 @@ def app(world):
         identities=world.identities,
         catch_up=world.catch_up,
         store=world.store,
+        now=world.time,
         sweep=world.sweep,
         health=world.health,
         log=logs.get(),
@@ -123,6 +125,26 @@ def test_a_sweeper_that_lost_its_turn_stops(world, app):
         return False
 
     assert not run_alone(app, slow).complete
+
+
+def test_a_sweeper_renews_its_turn_as_time_goes_by(world, app, monkeypatch):
+    taken, asked = [], []
+    original = world.store.take_lease
+
+    def take(*args):
+        taken.append(world.time.now)
+        return original(*args)
+
+    def slow():
+        asked.append(1)
+        world.time.pass_(30)
+        return False
+
+    monkeypatch.setattr(world.store, "take_lease", take)
+    assert run_alone(app, slow).complete
+    gaps = [(after - before).total_seconds() for before, after in pairwise(taken)]
+    assert set(gaps) == {60.0}
+    assert len(gaps) == len(asked) // 2
 
 
 @pytest.mark.parametrize(
