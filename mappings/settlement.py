@@ -13,7 +13,7 @@ from mappings import notes, recall
 from mappings.cancellation import cancellations
 from mappings.changes import FieldChange
 from mappings.details import details
-from mappings.effects import Decision, Effect, EffectKind, Reason
+from mappings.effects import WRITES_TO_FSM, Decision, Effect, EffectKind, Reason
 from mappings.generations import taken_back
 from mappings.keys import digest
 from mappings.model import Facts, Origin, Record, System
@@ -27,6 +27,8 @@ from mappings.targets import OUTSTANDING, unsettled
 
 _TOLD_BY_NOTES = frozenset({EffectKind.WRITE_NOTE, EffectKind.SHOW_WORK_ORDERS, EffectKind.RELATE})
 """What cannot be written is not written about."""
+FOLLOWED = WRITES_TO_FSM | {EffectKind.CLOSE_DOMAIN_ORDER}
+"""What something follows from once it is done."""
 _REFUSALS: Mapping[EffectKind, Callable[[str], str]] = {
     EffectKind.CLOSE_DOMAIN_ORDER: notes.close_refused,
     EffectKind.CLEAR_REQUEST: notes.clear_refused,

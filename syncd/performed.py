@@ -12,6 +12,7 @@ from connectors.errors import RemoteError
 from connectors.exchanges import Exchange
 from mappings.effects import Effect, EffectKind
 from mappings.model import Record, System, record_value
+from mappings.settlement import FOLLOWED
 from state.store import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parked
 from syncd.recheck import Next, Verdict
 
@@ -54,7 +55,10 @@ class Performed:
 
 
 def leads_on(one: Performed) -> bool:
-    """Whether anything may follow: not from a write that is still to be made or looked for, unless a note waits for it."""
+    """Whether anything may follow: not from a note that stands or what else is only told, nor from a write that is still to be
+    made or looked for, unless a note waits for it."""
+    if isinstance(one.outcome, Done):
+        return one.claim.effect.kind in FOLLOWED
     waits = isinstance(one.outcome, NotSent | InDoubt) and not one.refusal
     return not waits or one.claim.effect.kind is EffectKind.CREATE_WORK_ORDER
 

@@ -9,8 +9,9 @@ import pytest
 from mappings import notes
 from mappings.changes import What
 from mappings.decisions import decide, follow_up, refused, settled
-from mappings.effects import Effect, EffectKind, Reference
+from mappings.effects import Decision, Effect, EffectKind, Reference
 from mappings.model import EffectStatus, Kind, System
+from mappings.settlement import FOLLOWED
 
 S = EffectStatus
 
@@ -183,9 +184,13 @@ def test_a_cancel_of_an_order_that_came_back_meanwhile_names_the_subject(make):
     assert "because Domain order DO1 was cancelled" in note.text
 
 
-def test_a_settled_note_leads_to_nothing(make):
-    note = _effect(EffectKind.WRITE_NOTE, "do1", System.ORDER_MANAGEMENT)
-    assert settled(note, None, make.in_play(), make.policy()).effects == ()
+@pytest.mark.parametrize("system", System)
+@pytest.mark.parametrize("kind", sorted(set(EffectKind) - FOLLOWED))
+def test_nothing_follows_from_a_note_nor_from_what_else_only_tells(make, kind, system):
+    facts = make.in_play()
+    for record in (None, facts.subject, make.work_order()):
+        decision = settled(_effect(kind, system=system), record, facts, make.policy())
+        assert decision == Decision(facts.subject.kind, facts.subject.id)
 
 
 def test_a_settled_close_is_followed_by_the_release_note(make):
