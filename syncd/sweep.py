@@ -155,7 +155,7 @@ class Sweep:
             run.witness[kind] = records[-1].id
         here = {record.id for record in found}
         lost = [id for id in absent if id not in here]
-        gone = really_gone(remote, kind, lost, run.witness.get(kind))
+        gone = really_gone(remote, kind, lost, run.witness.get(kind), self._store)
         run.gone |= {(kind, id) for id in gone}
         above = self._intake.above.missing(records)
         rows = self._intake.above.describing(kind, [record.id for record in records])

@@ -13,20 +13,34 @@ from connectors.ports import RemoteSystem
 from mappings.decisions import Policy
 from mappings.model import SUBJECT_KINDS, Kind
 from mappings.vanished import subject_vanished, work_order_vanished
-from state.store import LedgerEntry, Transaction
+from state.store import LedgerEntry, Store, Transaction
 from syncd.observe import Observer, Sightings
 from syncd.safety import VANISHED, Tally
 
+WITNESSES = 10
+"""How many known records are asked for at most, where no look has shown one."""
 JUDGED = (*SUBJECT_KINDS, Kind.WORK_ORDER)
 """Kinds whose records may count as vanished."""
 
 
-def really_gone(remote: RemoteSystem, kind: Kind, ids: Sequence[str], witness: str | None) -> list[str]:
-    """Those of `ids` that are not there now. `witness` is a record of the table that was there when we looked."""
-    if not ids or kind not in JUDGED or witness is None:
+def really_gone(
+    remote: RemoteSystem, kind: Kind, ids: Sequence[str], witness: str | None, store: Store
+) -> list[str]:
+    """Those of `ids` that are not there now. `witness` is a record of the table that was there when we looked; where the
+    look has shown none, what `store` knows of the table is asked for, whatever state it was in."""
+    if not ids or kind not in JUDGED:
         return []
     gone = [id for id in ids if _is_missing(remote, kind, id) and not remote.hides(kind, "id", id)]
-    return [] if not gone or _is_missing(remote, kind, witness) else gone
+    if not gone:
+        return []
+    witnesses = [witness] if witness is not None else _known(store, kind, ids)
+    return gone if any(not _is_missing(remote, kind, one) for one in witnesses) else []
+
+
+def _known(store: Store, kind: Kind, without: Sequence[str]) -> list[str]:
+    with store.history() as history:
+        found = history.open_ids(kind, "", "", (), limit=len(without) + WITNESSES)
+    return [id for id in found if id not in without][:WITNESSES]
 
 
 def _is_missing(remote: RemoteSystem, kind: Kind, id: str) -> bool:

@@ -248,6 +248,14 @@ def test_nothing_is_gone_while_no_other_record_of_the_table_is_found(settled):
         assert settled.sweep_up().findings == []
 
 
+def test_one_that_has_ended_is_witness_enough(settled):
+    """Nothing else is open, so the walk shows nothing."""
+    for name in ("DO2", "DO3"):
+        settled.om.edit(Kind.DOMAIN_ORDER, settled.id(name), "canceled")
+    settled.settle_down(2)
+    assert any("DO1 is gone from order management" in text for text in notes_when_gone(settled, rounds=1))
+
+
 def test_one_that_is_back_is_as_if_it_had_never_been_missed(settled):
     work_order = link_of(settled).work_order
     record = settled.fsm.records[Kind.WORK_ORDER, work_order]
