@@ -306,6 +306,7 @@ def test_work_whose_cancel_was_refused_goes_on_with_its_order_and_is_not_made_ag
     site.control("POST", "settings", cancel_in_progress=False)
     order.do("cancel")
     order.until("the refusal", lambda: order.notes("refusal", router))
+    order.until("the other cancels", lambda: order.states()["canceled"] == PER_UNIT - 1)
     order.do("reinstate")
     order.until("the next generation", lambda: len(order.work_orders()) == 2 * PER_UNIT - 1)
     site.control("POST", f"records/{LINE}/{order.lines[0]}", values={"priority": "1"})
