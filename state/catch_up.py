@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, Text, bindparam, delete, insert, select, type_coerce, update
+from sqlalchemy import Connection, Integer, Text, bindparam, delete, insert, or_, select, type_coerce, update
 
 from mappings.model import EffectStatus, Kind, Record
 from mappings.requests import RequestStatus
@@ -58,6 +58,14 @@ _WAIT_ANEW = (
     )
     .values(not_before=bindparam("probe_from", type_=schema.Instant), moved_at=bindparam("now"))
 )
+_LATER = (
+    update(_O)
+    .where(
+        _O.c.status.in_(outbox.words(EffectStatus.IN_DOUBT)),
+        or_(_O.c.not_before.is_(None), _O.c.not_before < bindparam("probe_from", type_=schema.Instant)),
+    )
+    .values(not_before=bindparam("probe_from", type_=schema.Instant), moved_at=bindparam("now"))
+)
 _END = delete(_T)
 _REVIEWS = Prepared(
     select(_R.c.subject_kind, _R.c.subject)
@@ -94,15 +102,23 @@ def current(connection: Connection) -> CatchUp | None:
 
 
 def begin(connection: Connection, now: datetime, probe_from: datetime | None = None) -> CatchUp:
-    """Puts every effect that is not done into doubt, and every request that is open. One that lasts already goes on, with what was born in it."""
+    """Puts every effect that is not done into doubt, and every request that is open. One that lasts already goes on, with what was born in it.
+
+    With `probe_from` nothing in doubt is looked for before: a state was put back, perhaps one that was in a catch-up.
+    """
     lasting = current(connection)
     if lasting is None:
         lasting = CatchUp(now, probe_from)
         row = {"id": 1, "since": now, "probe_from": probe_from}
         connection.execute(_BEGIN, row)
+    elif probe_from is not None:
+        lasting = CatchUp(now, probe_from)
+        connection.execute(_MOVE, {"since": now, "probe_from": probe_from})
     elif lasting.probe_from is not None:
         lasting = _begin_anew(connection, lasting.since, lasting.probe_from, now)
     connection.execute(_DOUBT, {"now": now, "probe_from": lasting.probe_from})
+    if probe_from is not None:
+        connection.execute(_LATER, {"now": now, "probe_from": probe_from})
     connection.execute(_UNREMEMBERED)
     connection.execute(_REQUESTS)  # another life may have answered them
     return lasting

@@ -102,3 +102,17 @@ def test_the_wait_after_a_restore_keeps_its_length_whatever_the_clock_was_set_to
     assert store.claim("run:2", 10, 60) == ()
     clock.move(90)
     assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+
+
+def test_a_state_that_is_put_back_waits_also_when_it_was_in_a_catch_up(store, clock, intend, make):
+    """What was born in it was not sent when the copy was made, and may have been since."""
+    store.begin_catch_up()
+    intend(make.effect("a"))
+
+    store.begin_catch_up(clock() + timedelta(seconds=90))
+    store.begin_catch_up()
+    with store.deciding() as tx:
+        tx.end_catch_up()
+    assert store.claim("run:2", 10, 60) == ()
+    clock.move(90)
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
