@@ -27,7 +27,7 @@ from mappings.targets import OUTSTANDING, unsettled
 
 _TOLD_BY_NOTES = frozenset({EffectKind.WRITE_NOTE, EffectKind.SHOW_WORK_ORDERS, EffectKind.RELATE})
 """What cannot be written is not written about."""
-FOLLOWED = WRITES_TO_FSM | {EffectKind.CLOSE_DOMAIN_ORDER}
+FOLLOWED = WRITES_TO_FSM | {EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.SHOW_WORK_ORDERS}
 """What something follows from once it is done."""
 _REFUSALS: Mapping[EffectKind, Callable[[str], str]] = {
     EffectKind.CLOSE_DOMAIN_ORDER: notes.close_refused,
