@@ -12,6 +12,7 @@ from mappings.model import Kind, System
 from state import snapshots, watermarks
 from state.inserts import insert_or_replace
 from syncd import intake, sweep
+from syncd.above import Above
 from syncd.health import Health
 from syncd.intake import Pass
 from syncd.wiring import App
@@ -291,7 +292,7 @@ FEEDS: tuple[Bad, ...] = (
     Bad(
         "sweep without describing rows",
         "one that commits later than any overlap is never found",
-        swap=((intake.Intake, "describing", _describes_nothing),),
+        swap=((Above, "describing", _describes_nothing),),
         trap=traps.changed_behind_the_feeds,
     ),
     Bad(
