@@ -177,8 +177,15 @@ def test_pings_stop_while_delivery_hangs(site: Any, manager: Manager) -> None:
 
 
 def test_what_the_watchdog_ends_says_where_it_stood(site: Any) -> None:
-    site.daemon.send_signal(signal.SIGABRT)
-    assert site.daemon.wait(20) == -signal.SIGABRT
+    """The interpreter tells where every thread stands without stopping any. One that runs meanwhile may make that fault, which
+    no thread of a daemon that hangs does: then it is asked of another one."""
+    for _ in range(5):
+        site.daemon.send_signal(signal.SIGABRT)
+        code = site.daemon.wait(20)
+        if code != -signal.SIGSEGV:
+            break
+        site.restart()
+    assert code == -signal.SIGABRT
     log = (site.ground.folder / "daemon.log").read_text(encoding="utf-8")
     assert "Fatal Python error: Aborted" in log
     assert "in _deliver" in log
