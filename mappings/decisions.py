@@ -43,7 +43,6 @@ __all__ = [
     "recreation",
     "redecided",
     "refused",
-    "seen_again",
     "settled",
     "taken_back",
     "unwanted",
