@@ -82,7 +82,7 @@ def remaining(effect: Effect, standing: Sequence[str], remembered: Container[str
     """
     own = _keys([effect.marker])[0]
     keys = _keys(standing)
-    if own in keys:
+    if own in keys or effect.marker in remembered:  # a journal may not show yet what was written a moment ago
         return ""
     unknown = [key for key in keys if marker(key) not in remembered]
     if own.startswith("status:"):

@@ -83,6 +83,12 @@ def mark_of(effect):
     return effect.marker[len("[syncd:1:") : -1]
 
 
+def test_a_note_that_was_written_a_moment_ago_stands_though_the_journal_does_not_show_it():
+    """Two effects may have one marker: a status that is seen again, and its change."""
+    mark = "status:wo1:3:aaaa"
+    assert recall.remaining(note(mark, key="status:do1:wo1:3"), [], {marker(mark)}) == ""
+
+
 def test_work_orders_named_by_several_notes_are_named():
     assert left(naming("wo1", "wo2"), mark_of(naming("wo2")), mark_of(naming("wo1"))) == ""
 
