@@ -82,8 +82,10 @@ def remaining(effect: Effect, standing: Sequence[str], remembered: Container[str
     """
     own = _keys([effect.marker])[0]
     keys = _keys(standing)
-    if own in keys or effect.marker in remembered:  # a journal may not show yet what was written a moment ago
+    if own in keys:
         return ""
+    if own.startswith("status:") and effect.marker in remembered:
+        return ""  # a journal may not show yet what was written a moment ago
     unknown = [key for key in keys if marker(key) not in remembered]
     if own.startswith("status:"):
         return "" if _status_stands(effect, own, keys) else effect.text
