@@ -6,7 +6,7 @@ says is compared, never the version that it answers. A note that this state reme
 
 | marker | stands already when |
 |---|---|
-| `status:<work order>:<version>:<content>` | the newest status noted of the work order has the same content |
+| `status:<work order>:<version>:<content>` | the newest status noted of the work order has the same content, or the state remembers this very marker |
 | `created:<subject>:<work orders>`, `adopted:...` | notes name all of them; else what they leave is written |
 | `amended:...:<fields>`, `refused:...:<fields>` | the newest noted value of each field is the same; else the rest is written |
 | `held:<subject>:<stamp>`, `released:...` | the newest answer on the subject is the same |

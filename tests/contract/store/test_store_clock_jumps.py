@@ -87,6 +87,15 @@ def test_a_wait_keeps_its_length_over_two_starts_and_a_clock_that_is_set_both_wa
     assert [probe.effect.key for probe in store.claim("run:3", 10, 60)] == ["a"]
 
 
+def assert_looked_for_after_the_wait(store, clock):
+    """The catch-up ends at once; the one effect is looked for after the 90 s of the restore, and not before."""
+    with store.deciding() as tx:
+        tx.end_catch_up()
+    assert store.claim("run:2", 10, 60) == ()
+    clock.move(90)
+    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+
+
 @pytest.mark.parametrize("hours", [-1, 1], ids=["back", "forward"])
 def test_the_wait_after_a_restore_keeps_its_length_whatever_the_clock_was_set_to(
     store, clock, intend, make, hours
@@ -97,11 +106,7 @@ def test_the_wait_after_a_restore_keeps_its_length_whatever_the_clock_was_set_to
     clock.move(hours * 3600)
 
     store.begin_catch_up()
-    with store.deciding() as tx:
-        tx.end_catch_up()
-    assert store.claim("run:2", 10, 60) == ()
-    clock.move(90)
-    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+    assert_looked_for_after_the_wait(store, clock)
 
 
 def test_a_state_that_is_put_back_waits_also_when_it_was_in_a_catch_up(store, clock, intend, make):
@@ -111,8 +116,4 @@ def test_a_state_that_is_put_back_waits_also_when_it_was_in_a_catch_up(store, cl
 
     store.begin_catch_up(clock() + timedelta(seconds=90))
     store.begin_catch_up()
-    with store.deciding() as tx:
-        tx.end_catch_up()
-    assert store.claim("run:2", 10, 60) == ()
-    clock.move(90)
-    assert [probe.effect.key for probe in store.claim("run:2", 10, 60)] == ["a"]
+    assert_looked_for_after_the_wait(store, clock)

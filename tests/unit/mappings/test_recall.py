@@ -86,7 +86,13 @@ def mark_of(effect):
 def test_a_note_that_was_written_a_moment_ago_stands_though_the_journal_does_not_show_it():
     """Two effects may have one marker: a status that is seen again, and its change."""
     mark = "status:wo1:3:aaaa"
-    assert recall.remaining(note(mark, key="status:do1:wo1:3"), [], {marker(mark)}) == ""
+    assert left(note(mark, key="status:do1:wo1:3"), remembered=(mark,)) == ""
+
+
+def test_a_typed_note_that_reached_one_work_order_still_goes_to_the_next():
+    """It has one marker on each."""
+    mark = "mirrored:note1"
+    assert left(note(mark, key="mirrored:note1:wo2"), remembered=(mark,)) != ""
 
 
 def test_work_orders_named_by_several_notes_are_named():
