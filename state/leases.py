@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy.exc import DBAPIError
 
 from state import schema
 from state.engine import RUNNING, Database, parse_url, sqlite_file
@@ -31,6 +32,7 @@ _ONE = Prepared(select(_T).where(_T.c.name == bindparam("name")))
 _GIVE_BACK = delete(_T).where(_T.c.name == bindparam("name"), _T.c.owner == bindparam("owner"))
 _LOCK = text("SELECT pg_try_advisory_lock(:turn)")
 _LOCK_SHARED = text("SELECT pg_try_advisory_lock_shared(:turn)")
+_UNLOCK = text("SELECT pg_advisory_unlock_all()")
 
 
 @contextmanager
@@ -106,7 +108,12 @@ def _server_lock(url: str, *, shared: bool) -> Iterator[None]:
         with database.session() as connection:
             if not connection.scalar(_LOCK_SHARED if shared else _LOCK, {"turn": RUNNING}):
                 raise StateLocked(_HELD.format(name=database.name))
-            yield
+            try:
+                yield
+            finally:
+                # the server notices a closed connection a moment later, and who asks next need not wait for it
+                with suppress(DBAPIError):  # a lost connection has given it back
+                    connection.execute(_UNLOCK)
     finally:
         database.close()
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mappings.model import Kind, System
+from state.engine import Database
 from state.store import Done, StateLocked, Store, run_lock
 
 
@@ -193,6 +194,20 @@ class TestLocksAndLeases:
             pass
         with run_lock(url):
             pass
+
+    def test_a_run_lock_is_given_back_before_the_server_notices_that_we_are_gone(self, url, monkeypatch):
+        closed, close = [], Database.close
+
+        def close_later(database):
+            closed.append(database)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "close", close_later)
+            for _ in range(2):
+                with run_lock(url):
+                    pass
+        for database in closed:
+            close(database)
 
     def test_one_shot_verbs_share_a_state_that_a_daemon_runs_on(self, store, url, clock):
         with run_lock(url):
