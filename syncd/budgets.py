@@ -6,6 +6,7 @@ thread that is about to send, never inside another one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
 from connectors.budget import Grant, Keeper, Limiter
@@ -51,18 +52,20 @@ class _Pace:
         self._system = system
         self._written = terms
         self._log = log
+        self._lock = threading.Lock()
         self._limit = 0
         self._span_s = 0.0
         self.terms = terms
 
     def limited(self, limit: int, span_s: float) -> None:
         """The server's window is at least as long as its end was ever away; another limit is another rule."""
-        new = limit != self._limit
-        if not new and span_s <= self._span_s:
-            return
-        self._limit, self._span_s = limit, span_s if new else max(span_s, self._span_s)
-        self.terms = lowered(self._written, limit, self._span_s)
-        if new and self.terms is not self._written:
+        with self._lock:  # every thread that sends hears replies
+            new = limit != self._limit
+            if not new and span_s <= self._span_s:
+                return
+            self._limit, self._span_s = limit, span_s if new else max(span_s, self._span_s)
+            self.terms = terms = lowered(self._written, limit, self._span_s)
+        if new and terms is not self._written:
             self._log.event(
                 "budget.lowered",
                 system=self._system,

@@ -8,6 +8,7 @@ our ids is proven by an answer, never assumed: until one has shown it, a second 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,6 +50,7 @@ class Creates:
         self._fsm = fsm
         self._policy = policy
         self._log = log
+        self._lock = threading.Lock()
         self.tactic = tactic
 
     def look(self, effect: Effect) -> Sighting | None:
@@ -64,8 +66,11 @@ class Creates:
         """What the answer to a create shows about ids."""
         if answered.id == effect.target:
             self._prove()
-        elif self.tactic is not Tactic.BY_CORRELATION:
+            return
+        with self._lock:  # several workers may be answered at once
+            news = self.tactic is not Tactic.BY_CORRELATION
             self.tactic = Tactic.BY_CORRELATION
+        if news:
             self._log.event(
                 "capability.absent",
                 system=System.FIELD_SERVICE,
@@ -109,8 +114,9 @@ class Creates:
         return Sighting(kept, tuple(one for one in hits if one is not kept))
 
     def _prove(self) -> None:
-        if self.tactic is Tactic.UNPROVEN:
-            self.tactic = Tactic.OWN_ID
+        with self._lock:
+            if self.tactic is Tactic.UNPROVEN:
+                self.tactic = Tactic.OWN_ID
 
 
 def tactic_of(creates: str, store: Store) -> Tactic:

@@ -94,6 +94,7 @@ class Histories:
         except RemoteError as error:
             self._fails(kind, "", str(error))
             return
+        silent = [now for before, now in jumps if now.id not in told and status(before) != status(now)]
         with self._lock:
             for before, now in jumps:
                 self._found[_name(before, now)] = tuple(
@@ -101,17 +102,18 @@ class Histories:
                 )
             while len(self._found) > KEPT:
                 self._found.popitem(last=False)
-        silent = [now for before, now in jumps if now.id not in told and status(before) != status(now)]
+            if told:
+                self._told.discard(kind)
         if silent and not told:
             self._fails(kind, silent[0].number, "it is empty where the state has changed")
-        elif told:
-            self._told.discard(kind)
 
     def _fails(self, kind: Kind, number: str, reason: str) -> None:
         """Told once. It is asked again later: a right may be given, and an audit may lag."""
         self._rests_until[kind] = self._monotonic() + REST_S
-        if kind not in self._told:
+        with self._lock:
+            first = kind not in self._told
             self._told.add(kind)
+        if first:
             self._log.event(
                 "history.unreadable",
                 kind=kind,
