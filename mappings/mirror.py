@@ -47,12 +47,13 @@ def goes_further(note: TypedNote, policy: Policy) -> bool:
 
 def may_be_read_later(note: TypedNote, record: Record | None, policy: Policy) -> bool:
     """Whether somebody may still come to read a note that reaches nobody now. `record` is what it stands on, None when
-    that was not seen yet or does not parse."""
+    that was not seen yet or does not parse. One that is closed waits as well: a state that was put back may not know its
+    work order again yet."""
     if record is None:
         return True
     if note.kind is Kind.WORK_ORDER:
         return bool(claims(record, policy.links))
-    return note.kind in SUBJECT_KINDS and record.state not in policy.lifecycles[note.kind].closed
+    return note.kind in SUBJECT_KINDS
 
 
 def mirrored(note: TypedNote, facts: Facts, policy: Policy) -> Decision:

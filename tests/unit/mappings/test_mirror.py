@@ -63,7 +63,7 @@ def test_only_what_a_person_typed_on_a_mirrored_side_goes_further(make, one, goe
     [
         (note(), None, True),
         (note(), ("in_progress", {}), True),
-        (note(), ("closed_complete", {}), False),
+        (note(), ("closed_complete", {}), True),
         (on_work_order(), None, True),
         (on_work_order(), ("assigned", {"correlation_id": "syncd:1:do1:fibre:1:1"}), True),
         (on_work_order(), ("assigned", {"initiated_from": "do1"}), True),

@@ -291,6 +291,32 @@ def test_a_note_on_a_work_order_that_does_not_parse_waits_for_it(early):
     assert "\ndog in the yard\n" in text
 
 
+def test_a_note_on_a_closed_order_waits_for_a_work_order_that_a_restored_state_does_not_know(early, tmp_path):
+    path = early.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(tmp_path / "kept.db")) as kept:
+        live.backup(kept)
+    early.order("Fiber Access")
+    rounds(early, 4)
+    (work_order,) = early.work_orders
+    early.om.edit(DO, early.id("DO1"), "closed_complete")
+    rounds(early, 4)
+    early.store.close()
+    with closing(sqlite3.connect(tmp_path / "kept.db")) as kept, closing(sqlite3.connect(path)) as live:
+        kept.backup(live)
+    early.fsm.unreadable.add(work_order.id)
+    type_there(early, "bring the router back")
+    early.restart()
+    rounds(early, 6)
+    early.time.pass_(3600)
+    go_on(early.om, DO)
+    rounds(early, 2)
+    early.fsm.unreadable.clear()
+    early.time.pass_(300)
+    rounds(early, 8)
+    (text,) = there(early)
+    assert "\nbring the router back\n" in text
+
+
 @pytest.mark.parametrize(
     ("wait", "arrived"), [(timedelta(0), 0), (timedelta(minutes=5), 0), (timedelta(hours=2), 1)]
 )
