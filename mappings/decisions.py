@@ -43,6 +43,7 @@ __all__ = [
     "recreation",
     "redecided",
     "refused",
+    "seen_again",
     "settled",
     "taken_back",
     "unwanted",

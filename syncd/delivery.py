@@ -319,6 +319,10 @@ class Delivery:
         is_create = effect.kind is EffectKind.CREATE_WORK_ORDER
         if isinstance(outcome, Done):
             yield decisions.settled(effect, outcome.record, facts, policy, one.unresolved)
+            made = outcome.record if is_create and one.claim.unremembered else None
+            if made is not None and made.version > 0:
+                # another life may have made it, and noted a state in which it is no more
+                yield decisions.seen_again(made, facts, policy)
         elif one.refusal or isinstance(outcome, Parked):
             yield decisions.refused(effect, one.refusal or detail_of(outcome), facts, policy)
         elif isinstance(outcome, Overtaken):

@@ -328,6 +328,24 @@ def test_what_did_not_parse_while_a_fresh_state_caught_up_is_not_taken_for_new(w
     assert [row.id for row in world.work_orders] == [work_order.id, other.id]
 
 
+def test_a_status_of_before_is_told_when_a_create_finds_what_another_life_has_made(world, tmp_path):
+    """Nobody could read its domain order until the catch-up was over: the look of the create shows that it is closed."""
+    tell(world, (ordered, approved))
+    work_order, _ = world.work_orders
+    before = world.notes_on("DO1")
+    world.fsm.advance(work_order.id, "closed_complete")
+    world.om.unreadable.add(world.id("DO1"))
+    fresh(world, tmp_path)
+    world.restart()
+    world.settle_down(4)
+    assert not world.store.catching_up()
+    world.om.unreadable.clear()
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), note="mended")
+    world.settle_down(4)
+    (note,) = [note for note in world.notes_on("DO1") if note not in before]
+    assert "closed_complete" in note
+
+
 def test_a_work_order_of_an_order_on_hold_that_is_gone_is_not_made_again_when_the_hold_ends(world, tmp_path):
     """The state is new, and the first plan is decided after its catch-up: a note names the work order that people deleted."""
     tell(world, (ordered, approved))
