@@ -41,6 +41,12 @@ def binaries() -> list[Path]:
     return [path for path in found if (path / "initdb").exists() and (path / "postgres").exists()]
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextlib.contextmanager
 def started(programs: Path) -> Iterator[str]:
     """A throw-away server on loopback; the URL of its first database."""
@@ -48,9 +54,6 @@ def started(programs: Path) -> Iterator[str]:
     try:
         if NOBODY:
             os.chown(home, NOBODY["user"], NOBODY["group"])
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         common: dict[str, Any] = {"cwd": home, "env": {"LC_ALL": "C"}, **NOBODY}
         setup = [
             programs / "initdb",
@@ -65,27 +68,9 @@ def started(programs: Path) -> Iterator[str]:
             "--no-sync",
         ]
         subprocess.run(setup, check=True, stdout=subprocess.DEVNULL, **common)
-        options = [
-            "-D",
-            home / "data",
-            "-k",
-            home,
-            "-p",
-            str(port),
-            "-c",
-            "fsync=off",
-            "-c",
-            "max_connections=200",
-        ]
-        with subprocess.Popen(
-            [programs / "postgres", *options, "-c", "listen_addresses=127.0.0.1"],
-            stderr=subprocess.PIPE,
-            text=True,
-            **common,
-        ) as server:
-            assert server.stderr is not None
+        with contextlib.ExitStack() as running:
+            server, port = _ready(running, programs, home, common)
             said = iter(server.stderr.readline, "")
-            assert any("ready to accept connections" in line for line in said), "the server did not start"
             reader = threading.Thread(
                 target=lambda: [None for _ in said]
             )  # else a full pipe stops the server
@@ -97,6 +82,26 @@ def started(programs: Path) -> Iterator[str]:
                 reader.join()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _ready(
+    running: contextlib.ExitStack, programs: Path, home: Path, common: dict[str, Any]
+) -> tuple[subprocess.Popen[str], int]:
+    """A server that accepts connections, and its port. Another process may take a port that was free a moment ago."""
+    heard: list[str] = []
+    for _ in range(3):
+        port = free_port()
+        options = ["-D", home / "data", "-k", home, "-p", str(port)]
+        options += ["-c", "fsync=off", "-c", "max_connections=200", "-c", "listen_addresses=127.0.0.1"]
+        server = running.enter_context(
+            subprocess.Popen([programs / "postgres", *options], stderr=subprocess.PIPE, text=True, **common)
+        )
+        assert server.stderr is not None
+        for line in iter(server.stderr.readline, ""):
+            heard.append(line)
+            if "ready to accept connections" in line:
+                return server, port
+    raise AssertionError(f"the server did not start: {''.join(heard)}")
 
 
 @pytest.fixture(scope="session")

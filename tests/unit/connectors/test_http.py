@@ -48,17 +48,21 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            while True:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    piece = connection.recv(65536)
-                    if not piece:
-                        return
-                    request += piece
-                self.received.append(request)
-                self._answer(connection)
+            with connection:  # also one that was accepted while the server stopped
+                self._converse(connection)
         except OSError:
             return
+
+    def _converse(self, connection: socket.socket) -> None:
+        while True:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                request += piece
+            self.received.append(request)
+            self._answer(connection)
 
 
 @contextmanager
@@ -195,7 +199,7 @@ class TestFailures:
             while not stop.wait(0.01):
                 connection.sendall(b"x")
 
-        limits = Limits(timeout_s=5, deadline_s=0.15)
+        limits = Limits(timeout_s=5, deadline_s=0.5)
         with serving(drip) as server, transport_to(server.url, limits=limits) as transport:
             with pytest.raises(Unreachable, match="no answer in time"):
                 transport.send("GET", "/x")

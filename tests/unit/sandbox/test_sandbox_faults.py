@@ -41,7 +41,7 @@ def test_an_error_after_commit_keeps_the_record(fsm, people):
 
 
 def test_a_client_that_gives_up_waiting_finds_its_record(fsm, people):
-    people.do("faults", kind="hang_after_commit", system="fsm", count=1, seconds=1)
+    people.do("faults", kind="hang_after_commit", system="fsm", count=1, seconds=10)
     with pytest.raises(httpx.ReadTimeout):
         write(fsm, "hang", timeout=0.2)
     assert written(fsm, "hang") == 1
@@ -123,7 +123,7 @@ def refused(fsm) -> bool:
     return False
 
 
-def until(reached, timeout_s: float = 5) -> bool:
+def until(reached, timeout_s: float = 60) -> bool:
     """Asks again and again: the port follows its fault within a tick of the server."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

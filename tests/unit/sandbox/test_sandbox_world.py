@@ -112,4 +112,4 @@ def test_the_process_announces_itself_serves_and_stops_on_request(tmp_path, clie
             assert client.get(f"{announced['control_url']}/requests").json()["writes"] == 0
         finally:
             os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0

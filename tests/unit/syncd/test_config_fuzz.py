@@ -55,7 +55,11 @@ PLACES = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(changes=st.dictionaries(st.sampled_from(PLACES), VALUES, min_size=1, max_size=4))
 def test_any_value_in_any_place_is_answered_with_problems(folder, changes):
     tree = tomllib.loads(folder.config.read_text(encoding="utf-8"))
