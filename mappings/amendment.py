@@ -1,8 +1,9 @@
 """What a changed order means for its work orders.
 
 Called by `decisions` for subjects that are not cancelled. The difference between two snapshots goes out as one update
-per work order; after a hold, or when PONR is lifted, the whole content is compared with the work order instead,
-because what changed meanwhile was not sent. Nothing is changed while a subject is held.
+per work order; after a hold, when PONR is lifted, or when a closed work order is opened again, the whole content is
+compared with the work order instead, because what changed meanwhile was not sent. Nothing is changed while a subject is
+held.
 """
 
 from __future__ import annotations
@@ -35,12 +36,15 @@ class _Turn:
     cause: str
     whole: bool
     review: bool
+    opened: frozenset[str]
+    """Work orders that were opened again: what changed while they were closed was sent to nobody."""
 
 
 def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
     """Updates, or the note that they were refused. No changes at all means a review of the whole content."""
     ours = of_orders(changes)
-    reached = targets(facts, policy) if ours or not changes else ()
+    opened = [c for c in changes if c.record.kind is Kind.WORK_ORDER and c.what is What.REOPENED]
+    reached = targets(facts, policy) if ours or opened or not changes else ()
     if not reached:
         return nothing(facts)
     before = as_it_was(facts, ours)
@@ -48,8 +52,16 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
     stands_with = {record.id for record in records(facts)}
     freed = any(change.what in _FREED and change.record.id in stands_with for change in ours)
     whole = not changes or (was and not now) or freed
-    source = ours[0].record if ours else facts.subject
-    turn = _Turn(before, facts, source, why(ours), whole, review=not changes)
+    answered = ours or opened
+    turn = _Turn(
+        before,
+        facts,
+        source=answered[0].record if answered else facts.subject,
+        cause=why(answered),
+        whole=whole,
+        review=not changes,
+        opened=frozenset(change.record.id for change in opened),
+    )
     edits = {target.id: _edits(target, turn, policy) for target in reached}
     if not any(edits.values()):
         return nothing(facts)
@@ -62,7 +74,7 @@ def amendments(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decis
         for edit in edits[target.id]
         if edit.compared and not (facts.catching_up and _shows(target.record, edit.difference))
     ]
-    if turn.review and now:
+    if not ours and now:
         return nothing(facts)  # what field service has is what stands; nobody saw the line change
     verdict = ponr.verdict(was, now, policy.ponr_mode, differs=bool(known))
     if verdict is ponr.Verdict.REFUSED:
@@ -91,7 +103,7 @@ def _edits(target: Target, turn: _Turn, policy: Policy) -> tuple[_Edit, ...]:
         difference.target: _Edit(difference)
         for difference in differences(desired(turn.before, target.planned, policy.field_map), content)
     }
-    if turn.whole and target.amendable:
+    if (turn.whole or target.id in turn.opened) and target.amendable:
         shown = target.record.fields if target.record is not None else {}
         for edit in _drift(content.filled(), shown):
             name, value = edit.difference.target, edit.difference.new

@@ -156,6 +156,25 @@ def test_a_rejected_revision_and_an_edit_without_effect_send_nothing(site: Any) 
     assert order.notes("amended") == []
 
 
+def test_what_changed_while_a_work_order_was_closed_reaches_it_when_it_is_opened_again(site: Any) -> None:
+    """A technician leaves too early; a follow-on task takes the work order up again."""
+    order = Order(site)
+    survey = order.surveyed()
+    (work_order,) = order.work_orders(survey)
+    site.control("POST", f"work-orders/{work_order['sys_id']}/advance", to="closed_incomplete")
+    order.until("its end", lambda: order.notes("status", survey))
+    order.revise(changes={"priority": "1"})
+    order.until("the priority of the others", lambda: len(order.notes("amended")) == PER_UNIT - 1)
+    order.stays()
+    (task,) = site.sandbox.rows("fsm", "wm_task", f"parent={work_order['sys_id']}")
+    values = {"parent": work_order["sys_id"], "u_follow_on_of": task["sys_id"]}
+    site.control("POST", "records/wm_task", system="fsm", values=values)
+    order.until("the priority", lambda: order.work_orders(survey)[0]["priority"] == "1")
+    (note,) = order.until("its note", lambda: order.notes("amended", survey))
+    assert "- priority: 3 -> 1" in note
+    order.stays()
+
+
 def test_lines_are_added_to_and_dropped_from_a_running_order(site: Any) -> None:
     order = Order(site)
     old = {row["sys_id"] for row in order.work_orders()}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from mappings import creation, ponr
+from mappings import amendment, creation, ponr
 from mappings.effects import EffectKind
 from mappings.model import Kind
 from state import engine
@@ -33,6 +33,7 @@ FAULTS = frozenset(
 )
 SHORT: Mapping[str, Any] = {"orders": 12, "lives": 1, "active_s": 1200.0, "faults": FAULTS}
 PONR: Mapping[str, int] = {"edit_line": 15, "ponr": 6, "ponr_with_edit": 6}
+REWORK: Mapping[str, int] = {"edit_line": 25, "finish": 25, "reopen": 40, "place": 4}
 CLOSURES: Mapping[str, int] = {"ask": 25, "advance": 25, "finish": 15, "place": 4}
 
 
@@ -52,6 +53,13 @@ def _ponr_from_memory(self: Any, effect: Any) -> Any:
 
 
 _PONR_UNREAD: Swap = (recheck.Recheck, "update", _ponr_from_memory)
+
+
+def _opened_again_unseen(target: Any, turn: Any, policy: Any) -> Any:
+    return _EDITS(target, replace(turn, opened=frozenset()), policy)
+
+
+_EDITS = amendment._edits
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------
@@ -201,6 +209,13 @@ ORDERS: tuple[Bad, ...] = (
         acts=PONR,
     ),
     Bad("PONR from memory", "it was reached after the decision", swap=(_PONR_UNREAD,), plan=SHORT, acts=PONR),
+    Bad(
+        "what is opened again is not compared",
+        "what its order became while it was closed never reaches it",
+        swap=((amendment, "_edits", _opened_again_unseen),),
+        plan=SHORT,
+        acts=REWORK,
+    ),
     Bad(
         "gate by search alone",
         "a search does not show what is linked, missing or on its way",

@@ -416,9 +416,10 @@ def _work_order(
         if not flagged and not kept and not truth.was_ended(work_order.id, since):
             yield f"S15 {name} is open, its order is cancelled, and nobody was told"
         return
-    if truth.is_held(subject) or truth.was_ended(work_order.id) or subject.state not in TRIGGER[subject.kind]:
+    if truth.is_held(subject) or subject.state not in TRIGGER[subject.kind]:
         return
-    prescribed = truth.is_unapproved(subject) or (made.rule, made.slot) in truth.prescribes(subject)
+    ended = truth.was_ended(work_order.id)
+    prescribed = ended or truth.is_unapproved(subject) or (made.rule, made.slot) in truth.prescribes(subject)
     if not prescribed and not any(m.startswith("unmatched:") for one in ours for m in markers(one.text)):
         yield f"L1 {name} is prescribed by no rule any more, and nobody was told"
     if truth.line(subject) is None or truth.is_behind_ponr(subject):

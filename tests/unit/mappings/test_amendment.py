@@ -292,6 +292,34 @@ def test_several_work_orders_lead_to_one_refusal(make):
     assert note.text.count("Paris") == 1
 
 
+# -- a work order that is opened again
+
+
+def _opened(make, state="closed_complete", *, policy=None, **given):
+    """A work order is open again, and shows what it was closed with."""
+    before = make.work_order(state=state, **{**IN_STEP, "priority": "2"})
+    after = make.later(before, "assigned")
+    others = (make.work_order("wo2", **{**IN_STEP, "priority": "1"}),)
+    links = (make.link(), make.link("wo2", slot=2))
+    facts = make.in_play(work_orders=(after, *others), links=links, **given)
+    return _amended(make, before, after, facts, policy or make.policy()).effects
+
+
+def test_a_work_order_that_is_opened_again_gets_what_changed_while_it_was_closed(make):
+    (effect,) = _opened(make)
+    assert effect.key == "update:wo1:wo1:2"
+    assert (effect.values, effect.before) == ({"priority": "3"}, {"priority": "2"})
+    assert effect.because == "priority: WO1 reopened"
+
+
+def test_a_work_order_that_is_opened_again_behind_the_point_stays_as_it_is(make):
+    assert _opened(make, line=make.line(ponr="true")) == ()
+
+
+def test_an_open_work_order_that_moves_on_is_not_compared(make):
+    assert _opened(make, "ready_for_dispatch") == ()
+
+
 # -- work orders that people made
 
 
