@@ -6,7 +6,7 @@ says is compared, never the version that it answers. A note that this state reme
 
 | marker | stands already when |
 |---|---|
-| `status:<work order>:<version>:<content>` | the newest status noted of the work order has the same content, or the state remembers this very marker |
+| `status:<work order>:<version>:<content>` | the newest status noted of the work order has the same content |
 | `created:<subject>:<work orders>`, `adopted:...` | notes name all of them; else what they leave is written |
 | `amended:...:<fields>`, `refused:...:<fields>` | the newest noted value of each field is the same; else the rest is written |
 | `held:<subject>:<stamp>`, `released:...` | the newest answer on the subject is the same |
@@ -33,7 +33,7 @@ RECALLED = frozenset(
 )
 """The effects for which notes are read, because what stands does not tell whether another life has served them."""
 SEEN = "seen"
-"""Head of the key of a status note that is due only where older notes on the subject say something else."""
+"""Tail of the mark of a status note that is due only where older notes on the subject say something else."""
 PASSED = "passed"
 """Tail of the mark of a status note about a version that was history when it was noted."""
 MARKED = 16
@@ -84,11 +84,9 @@ def remaining(effect: Effect, standing: Sequence[str], remembered: Container[str
     keys = _keys(standing)
     if own in keys:
         return ""
-    if own.startswith("status:") and effect.marker in remembered:
-        return ""  # a journal may not show yet what was written a moment ago
     unknown = [key for key in keys if marker(key) not in remembered]
     if own.startswith("status:"):
-        return "" if _status_stands(effect, own, keys) else effect.text
+        return "" if _status_stands(own, keys) else effect.text
     if own.startswith(_NAMING):
         return _rest(effect.text, own, _named(unknown, own.split(":")[1]), width=8)
     if own.startswith(("amended:", "refused:")):
@@ -133,14 +131,14 @@ def _parts(key: str) -> list[str]:
     return key.rpartition(":")[2].split(".")
 
 
-def _status_stands(effect: Effect, own: str, keys: Sequence[str]) -> bool:
-    _, work_order, version, content, *passed = own.split(":")
+def _status_stands(own: str, keys: Sequence[str]) -> bool:
+    _, work_order, version, content, *tail = own.split(":")
     noted = [key.split(":") for key in keys if key.startswith(f"status:{work_order}:")]
     if noted:
         newest = max(noted, key=lambda parts: int(parts[2]))
         # what is history is told with whatever came after it
-        return int(newest[2]) >= int(version) if passed else newest[3] == content
-    if not effect.key.startswith(f"{SEEN}:"):
+        return int(newest[2]) >= int(version) if PASSED in tail else newest[3] == content
+    if SEEN not in tail:
         return False
     head = digest(work_order)
     named = [part for key in keys if key.startswith(_NAMING) for part in _parts(key) if part.startswith(head)]

@@ -103,18 +103,23 @@ def seen_again(work_order: Record, facts: Facts, policy: Policy) -> Decision:
     """For a linked work order that this state sees for the first time while it may be older than the world.
 
     The note is written only where notes on the subject name this work order and the newest of them says something else.
+    Where the change to this version is noted as well, that is the same note: whichever is decided first.
     """
     note = note_on_subject(
         facts,
         policy,
-        f"{SEEN}:{facts.subject.id}:{work_order.id}:{work_order.version}",
+        _key(work_order, facts),
         notes.status(
             name(facts, work_order), notes.label(work_order), (), _because(work_order, facts, policy)
         ),
         because="seen again by a state that may be older than the world",
-        mark=_mark(work_order, policy),
+        mark=f"{_mark(work_order, policy)}:{SEEN}",
     )
     return replace(nothing(facts), effects=(note,))
+
+
+def _key(record: Record, facts: Facts) -> str:
+    return f"status:{facts.subject.id}:{record.id}:{record.version}"
 
 
 def _mark(record: Record, policy: Policy) -> str:
@@ -131,7 +136,7 @@ def _note(move: _Move, facts: Facts, policy: Policy, *, passed: bool) -> Effect:
     return note_on_subject(
         facts,
         policy,
-        f"status:{facts.subject.id}:{now.id}:{now.version}",
+        _key(now, facts),
         _text(move, facts, policy, notes.then(now.updated_at) if passed else ""),
         because=why([Change(What.STATUS_CHANGED if _moved(move) else What.AMENDED, now)]),
         mark=f"{mark}:{PASSED}" if passed else mark,
@@ -156,7 +161,7 @@ def _summary(now: Record, moves: Sequence[_Move], facts: Facts, policy: Policy) 
     return note_on_subject(
         facts,
         policy,
-        f"status:{facts.subject.id}:{now.id}:{now.version}",
+        _key(now, facts),
         notes.many_steps(title, [(move.now.updated_at, _all_of(move)) for move in moves]),
         because=why([Change(What.STATUS_CHANGED, now)]),
         mark=_mark(now, policy),

@@ -26,6 +26,7 @@ from mappings.effects import Decision, EffectKind
 from mappings.keys import parse_correlation
 from mappings.model import Kind, Record, System
 from mappings.notes import is_ours, markers
+from mappings.recall import SEEN
 from tests.simulation import field_service as fs
 from tests.simulation.lives import Life
 from tests.simulation.network import LAG_S, OVERLAP_S, PAUSE_S, Network, Request
@@ -321,7 +322,7 @@ class Watch:
 
     def _is_same(self, standing: str, text: str) -> bool:
         """One marker is one note. A state that was put back may say what stands only in part: the rest has the same marker."""
-        same = markers(standing)[-1:] == markers(text)[-1:]
+        same = _marker(standing) == _marker(text)
         return same and (not self.truth.forgot_at or bool(set(_lines(standing)) & set(_lines(text))))
 
     def seen(self) -> set[str]:
@@ -329,6 +330,11 @@ class Watch:
         return {
             id for (id,) in self._state.rows("SELECT id FROM snapshots WHERE kind = ?", Kind.WORK_ORDER.value)
         }
+
+
+def _marker(note: str) -> str:
+    """Seen again or seen to change, a status is one note."""
+    return markers(note)[-1].removesuffix(f":{SEEN}") if markers(note) else ""
 
 
 def _lines(note: str) -> list[str]:

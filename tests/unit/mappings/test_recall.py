@@ -83,12 +83,6 @@ def mark_of(effect):
     return effect.marker[len("[syncd:1:") : -1]
 
 
-def test_a_note_that_was_written_a_moment_ago_stands_though_the_journal_does_not_show_it():
-    """Two effects may have one marker: a status that is seen again, and its change."""
-    mark = "status:wo1:3:aaaa"
-    assert left(note(mark, key="status:do1:wo1:3"), remembered=(mark,)) == ""
-
-
 def test_a_typed_note_that_reached_one_work_order_still_goes_to_the_next():
     """It has one marker on each."""
     mark = "mirrored:note1"
@@ -197,13 +191,13 @@ def test_a_cancel_that_was_asked_for_under_another_version_was_asked_for():
 # -- a work order seen again
 
 
-def test_the_marks_of_both_status_notes_agree(make):
+def test_a_status_that_is_seen_again_and_its_change_are_one_note(make):
     facts, now = make.in_play(), make.later(make.work_order(), "accepted")
     change = Change(What.STATUS_CHANGED, now, make.work_order())
     (changed,) = status_notes((change,), facts, make.policy()).effects
     (seen,) = seen_again(now, facts, make.policy()).effects
-    assert seen.marker == changed.marker
-    assert seen.key != changed.key
+    assert seen.key == changed.key
+    assert mark_of(seen) == f"{mark_of(changed)}:{recall.SEEN}"
 
 
 @pytest.mark.parametrize(
@@ -232,7 +226,7 @@ def test_a_work_order_of_a_cancelled_order_that_is_found_again_is_cancelled(make
 def test_a_work_order_of_an_open_order_that_is_found_again_is_named(make):
     facts = replace(make.in_play(), catching_up=True)
     effects = found_again(make.work_order(), make.link(), facts, make.policy()).effects
-    assert [e.key.partition(":")[0] for e in effects] == ["created", "seen"]
+    assert [e.key.partition(":")[0] for e in effects] == ["created", "status"]
 
 
 # -- the point of no return
