@@ -10,8 +10,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, Text, bindparam, delete, insert, or_, select, type_coerce, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
+from mappings.effects import EffectKind
 from mappings.model import EffectStatus, Kind, Record
 from mappings.requests import RequestStatus
 from state import outbox, schema
@@ -77,6 +90,14 @@ _AMONG = _R.c.subject.in_(bindparam("subjects", expanding=True))
 _PLANNED = delete(_R).where(_AMONG, _R.c.subject.in_(select(schema.plans.c.domain_order)))
 _LOOKED = update(_R).where(_AMONG).values(looked=True)
 _FIRST_PLAN = delete(_R).where(_R.c.subject == bindparam("of"), _R.c.looked.is_(True))
+_OPEN_CREATE = exists(
+    select(_O.c.id).where(
+        _O.c.subject == bindparam("of"),
+        _O.c.kind == EffectKind.CREATE_WORK_ORDER.value,
+        _O.c.unremembered.is_(True),
+        _O.c.status.not_in(outbox.words(EffectStatus.DONE, EffectStatus.SUPERSEDED)),
+    )
+)
 _UNLINKED = (
     select(*COLUMNS)
     .where(
@@ -159,6 +180,11 @@ def has_unknown_past(connection: Connection, subject: str) -> bool:
     """Whether the first plan of a subject is being decided that was there before a catch-up: another life may have decided
     and done one while this state did not know it. Forgets it, so that the next decision is an ordinary one."""
     return connection.execute(_FIRST_PLAN, {"of": subject}).rowcount == 1
+
+
+def may_be_named(connection: Connection, subject: str) -> bool:
+    """Whether another life may have named the work orders of a subject: it may have made them, and nobody has looked yet."""
+    return bool(connection.scalar(select(_OPEN_CREATE), {"of": subject}))
 
 
 def unlinked(connection: Connection) -> tuple[Record, ...]:

@@ -191,6 +191,7 @@ class Transaction(Walks):
             late = catch_up.has_unknown_past(self._connection, decision.subject)
         if decision.noted:
             links.mark_noted(self._connection, decision.subject, decision.noted)
+            late = late or catch_up.may_be_named(self._connection, decision.subject)
         return outbox.apply(
             self._connection,
             decision,

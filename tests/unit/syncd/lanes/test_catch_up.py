@@ -361,3 +361,18 @@ def test_a_work_order_of_an_order_on_hold_that_is_gone_is_not_made_again_when_th
     assert [row.id for row in world.work_orders] == [kept.id]
     (parked,) = world.store.summary().parked
     assert "it stood once" in parked.reason
+
+
+def test_what_another_life_has_named_is_not_named_again_by_a_hold(world, tmp_path):
+    """The creates of the new state wait for their looks still when the order is held: its work orders are named then."""
+    tell(world, (ordered, approved))
+    before = world.notes_on("DO1")
+    fresh(world, tmp_path)
+    world.restart()
+    while world.store.catching_up():
+        world.look()
+        world.time.pass_(20)
+    world.om.edit(Kind.DOMAIN_ORDER, world.id("DO1"), "on_hold")
+    world.look()
+    world.settle_down(4)
+    assert ["is held" in note for note in world.notes_on("DO1")[len(before) :]] == [True]
