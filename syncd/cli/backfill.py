@@ -177,30 +177,8 @@ def _shown(
         yield lines(log, wish.lane)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
 
-    from syncd.backfill_report import counted
+    from syncd.cli.backfill_bar import bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[counts]}"),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(wish.name, total=None, rate="", counts="")
-
-        def told(progress: Progress) -> None:
-            speed = bars.tasks[0].speed
-            bars.update(
-                task,
-                total=progress.read + progress.left,
-                completed=progress.read,
-                rate=f"{speed:.0f}/s" if speed else "",
-                counts=counted(progress.counts),
-            )
-
+    with bar(wish.name, Console(stderr=True)) as told:
         yield told
