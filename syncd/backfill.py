@@ -282,7 +282,7 @@ def _parted(decision: Decision, facts: Facts) -> tuple[Decision, Decision]:
 
 def _counts(page: Page, sightings: Sightings, undecided: int) -> Counter[str]:
     counts = Counter(effect.kind.value for effect in sightings.intended)
-    counts[LINKED] += sum(event == "work_order.linked" for event, _ in sightings.events)
+    counts[LINKED] += len(sightings.linked())
     counts[UNREADABLE] += len(page.unreadable)
     counts[UNDECIDED] += undecided
     return +counts

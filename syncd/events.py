@@ -34,6 +34,12 @@ _BUSINESS = (
     event("work_order.cancelled", "info", "A work order was cancelled.", "number target because"),
     event("work_order.linked", "info", "A work order was linked to a domain order.", "number origin"),
     event(
+        "work_order.known",
+        "debug",
+        "A work order of before the baseline was linked to its domain order. It counts for the gate; its link is not noted.",
+        "number origin",
+    ),
+    event(
         "work_order.unlinked",
         "info",
         "A work order made by hand was pointed elsewhere; it does not belong to the domain order any more.",

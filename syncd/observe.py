@@ -21,7 +21,7 @@ from state.store import LedgerEntry, Transaction
 from syncd.closure_requests import keep_request
 from syncd.guard import park_if_violated
 from syncd.histories import Between, nothing_between
-from syncd.sightings import Sightings, keep, reasoned, seen, tell_link
+from syncd.sightings import KNOWN, LINKED, Sightings, keep, reasoned, seen, tell_link
 
 __all__ = ["Observer", "Sightings"]
 
@@ -306,7 +306,9 @@ class Observer:
         link = replace(link, noted=work_order.created_at < self._baseline and not moved)
         if not tx.link(link):
             return
-        tell_link("work_order.linked", tx, work_order, subject, sightings, origin=link.origin.value)
+        tell_link(
+            KNOWN if link.noted else LINKED, tx, work_order, subject, sightings, origin=link.origin.value
+        )
         facts = tx.facts_for(subject.kind, subject.id)
         if facts is None:
             return
@@ -342,9 +344,7 @@ class Observer:
             if tx.link(Link(subject, target.id, Origin.ADOPTED, noted=True)):
                 facts = tx.facts_for(kind, subject)
                 if facts is not None:
-                    tell_link(
-                        "work_order.linked", tx, target, facts.subject, sightings, origin=Origin.ADOPTED.value
-                    )
+                    tell_link(LINKED, tx, target, facts.subject, sightings, origin=Origin.ADOPTED.value)
                     self.apply(tx, repointing.merged(work_order, target, facts, policy), sightings)
                     self._show(tx, kind, subject, sightings)
 

@@ -14,6 +14,8 @@ from mappings.model import Kind, Record
 from state.store import LedgerEntry, Transaction
 from syncd.logs import Log
 
+LINKED, KNOWN = "work_order.linked", "work_order.known"
+"""A new link, and one of before the baseline: on a system full of history those are many."""
 WHAT_NEXT = "syncd quarantine list says what to do"
 
 
@@ -31,6 +33,10 @@ class Sightings:
     def add(self, event: str, **fields: object) -> None:
         self.events.append((event, fields))
 
+    def linked(self) -> tuple[dict[str, object], ...]:
+        """The fields of each new link that is not told yet."""
+        return tuple(fields for event, fields in self.events if event in (LINKED, KNOWN))
+
     def tell(self, log: Log) -> None:
         for event, fields in self.events:
             log.bind(**fields).event(event)
@@ -40,7 +46,9 @@ class Sightings:
 def tell_link(
     event: str, tx: Transaction, work_order: Record, subject: Record, sightings: Sightings, **data: str
 ) -> None:
+    """The ledger keeps both kinds of links under one name."""
     sightings.add(event, domain_order=subject.id, work_order=work_order.id, number=work_order.number, **data)
+    event = LINKED if event == KNOWN else event
     entry = LedgerEntry(
         event, subject.id, work_order=work_order.id, data={**data, "number": work_order.number}
     )

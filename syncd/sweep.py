@@ -370,16 +370,15 @@ class Sweep:
                     raise RolledBack
         except RolledBack:
             run.dry = True
-        told = list(sightings.events)
+        linked = sightings.linked()
         if not run.dry:
             run.differing.clear()
             sightings.tell(self._log)
             run.swept.born += len(sightings.born)
         for effect in sightings.intended:
             run.swept.intend(effect)
-        for event, fields in told:
-            if event == "work_order.linked":
-                run.swept.add(What.LINKED, Kind.WORK_ORDER, str(fields["work_order"]), str(fields["number"]))
+        for link in linked:
+            run.swept.add(What.LINKED, Kind.WORK_ORDER, str(link["work_order"]), str(link["number"]))
 
     def _replay(self, run: _Run, tx: Transaction) -> None:
         """What earlier stretches showed and nothing has stored: later ones are compared with that too."""

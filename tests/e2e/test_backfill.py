@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,7 +74,8 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 def has_linked(playground: Playground) -> bool:
     """Whether a page has been stored: the first one holds domain orders with work orders that people made."""
-    return "work_order.linked" in (playground.folder / "backfill.log").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(f"file:{playground.folder / 'syncd.db'}?mode=ro", uri=True)) as state:
+        return state.execute("SELECT count(*) FROM links").fetchone() != (0,)
 
 
 def missing(sandbox: Sandbox) -> list[str]:

@@ -121,6 +121,22 @@ def test_a_domain_order_older_than_the_baseline_gets_nothing(world):
     assert world.om.writes == []
 
 
+def test_links_of_before_the_baseline_are_no_news(world, events):
+    """A new install meets systems full of history: a line for each of them would drown all others."""
+    world.time.pass_(-3600)
+    world.order("Fiber Access")
+    world.fsm.put(Kind.WORK_ORDER, "WO-OLD", "assigned", initiated_from=world.id("DO1"))
+    world.time.pass_(3600)
+    world.fsm.put(Kind.WORK_ORDER, "WO-NEW", "assigned", initiated_from=world.id("DO1"))
+    world.settle_down(2)
+    linked = [
+        (e["number"], e["level"]) for e in events if e["event"] in ("work_order.linked", "work_order.known")
+    ]
+    assert sorted(linked) == [("WO-NEW", "info"), ("WO-OLD", "debug")]
+    with world.store.deciding() as tx:
+        assert len(tx.links_of(world.id("DO1"))) == 2
+
+
 def test_a_hand_made_work_order_is_linked_and_noted(world):
     """It names its domain order in the field that the config says."""
     world.order("IP Address Block")
