@@ -105,11 +105,12 @@ class Dispatch:
         """
         effect = claim.effect
         _MAY_SEND.set(may_send)
-        try:
-            with requests_for(purpose_of(claim)):
-                performed = self._steps[effect.kind](claim)
-        except RemoteError as error:
-            return answer_not_parked(self._failed(claim, error))
+        with self._health.step():
+            try:
+                with requests_for(purpose_of(claim)):
+                    performed = self._steps[effect.kind](claim)
+            except RemoteError as error:
+                return answer_not_parked(self._failed(claim, error))
         if performed.healthy:
             for system in systems_of(effect):
                 self._health.worked(system, LANE)

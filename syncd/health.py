@@ -7,7 +7,9 @@ history.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from syncd.logs import Log
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 _FORBIDDEN = 403
+_BEGAN: ContextVar[float | None] = ContextVar("began", default=None)
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class _Outage:
     """When the lane may try again."""
     failures: int = 0
     pauses: int = 0
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +65,38 @@ class Health:
         self._longest_pause_s = longest_pause_s
         self._lock = threading.Lock()
         self._outages: dict[tuple[System, str], _Outage] = {}
+        self._back: dict[System, tuple[float, type[RemoteError]]] = {}
+        """When a system was back, and from what."""
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """A step that begins now: what fails in it after the system was back from just that is no outage of its own."""
+        token = _BEGAN.set(self._monotonic())
+        try:
+            yield
+        finally:
+            _BEGAN.reset(token)
 
     def failed(self, system: System, lane: str, error: RemoteError) -> bool:
         """A step of `lane` against `system` failed. Told once per outage, and again when its kind changes: then True."""
+        began = _BEGAN.get()
         with self._lock:
             now = self._monotonic()
-            known = any(type(o.error) is type(error) for (s, _), o in self._outages.items() if s is system)
+            ours = [o for (s, _), o in self._outages.items() if s is system and o.told]
+            known = any(type(o.error) is type(error) for o in ours)
             known = known or isinstance(error, Exhausted)  # told by who keeps the budget
+            back_at, from_what = self._back.get(system, (now, None))
+            late = began is not None and began < back_at and type(error) is from_what
             outage = self._outages.setdefault((system, lane), _Outage(now, error, now))
+            outage.told = outage.told or known or not late
             outage.error = error
             outage.failures += 1
             if now >= outage.until:  # several workers that fail together are one failure
                 outage.until = now + self._pause_after(error, outage.pauses)
                 outage.pauses += 1
             retry_in_s = round(outage.until - now, 1)
-        if not known:
+        news = not (known or late)
+        if news:
             self._log.event(
                 _name(error),
                 system=system,
@@ -84,7 +105,7 @@ class Health:
                 retry_in_s=retry_in_s,
                 **_next(error),
             )
-        return not known
+        return news
 
     def worked(self, system: System, lane: str) -> None:
         """A step of `lane` against `system` succeeded. The recovery is told when no lane fails any more; until then the
@@ -101,7 +122,10 @@ class Health:
                     other.until = other.until if isinstance(other.error, Busy) else now
                     other.since = min(other.since, outage.since)
                     other.failures += outage.failures
-        if outage is not None and not rest and not isinstance(outage.error, Exhausted):
+                    other.told = other.told or outage.told
+                if not rest:
+                    self._back[system] = now, type(outage.error)
+        if outage is not None and not rest and outage.told and not isinstance(outage.error, Exhausted):
             length = round(now - outage.since, 1)
             self._log.event("remote.recovered", system=system, outage_s=length, failures=outage.failures)
 

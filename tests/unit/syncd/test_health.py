@@ -108,6 +108,47 @@ def test_a_step_that_succeeds_during_a_pause_began_before_it_and_ends_nothing(he
     assert names(events) == ["remote.unavailable"]
 
 
+def test_what_began_before_the_system_was_back_is_no_outage_of_its_own(health, time, events):
+    """A worker waits for an answer still when the feeds are read again."""
+    with health.step():
+        time.now += 1
+        health.failed(FSM, "intake", Unreachable("no answer in time"))
+        time.now += 1
+        health.worked(FSM, "intake")
+        time.now += 5
+        assert health.failed(FSM, "delivery", Unreachable("no answer in time")) is False
+    assert names(events) == ["remote.unavailable", "remote.recovered"]
+    assert health.pause_s(FSM, "delivery") == 1
+    time.now += 1
+    health.worked(FSM, "delivery")
+    assert names(events) == ["remote.unavailable", "remote.recovered"]
+
+
+@pytest.mark.parametrize("lane", ["delivery", "intake"])
+def test_what_fails_after_it_is_told(health, time, events, lane):
+    with health.step():
+        health.failed(FSM, "intake", Unreachable("no answer in time"))
+        time.now += 1
+        health.worked(FSM, "intake")
+        health.failed(FSM, "delivery", Unreachable("no answer in time"))
+    with health.step():
+        time.now += 1
+        assert health.failed(FSM, lane, Unreachable("no answer in time")) is True
+    time.now += 60
+    health.worked(FSM, "delivery")
+    health.worked(FSM, "intake")
+    assert names(events) == ["remote.unavailable", "remote.recovered"] * 2
+
+
+def test_what_began_before_the_system_was_back_and_fails_in_another_way_is_told(health, time, events):
+    with health.step():
+        health.failed(FSM, "intake", Unreachable("no connection"))
+        time.now += 1
+        health.worked(FSM, "intake")
+        assert health.failed(FSM, "delivery", Misconfigured("401", status=401)) is True
+    assert names(events) == ["remote.unavailable", "remote.recovered", "remote.misconfigured"]
+
+
 def test_a_lane_that_works_has_no_pause(health, time):
     health.failed(FSM, "delivery", Unreachable("down"))
     assert health.pause_s(FSM, "intake") == 0
