@@ -20,8 +20,9 @@ from syncd.demo.world import Sandbox
 
 T = TypeVar("T")
 
-START_LIMIT_S = 20.0
-STOP_LIMIT_S = 30.0
+START_LIMIT_S = 60.0
+"""Long, because a machine may have much else to do; what was waited for is there in a moment on any other."""
+STOP_LIMIT_S = 60.0
 
 CONFIG = """\
 # A config for the sandbox systems. Secrets are references, here to environment variables.
@@ -107,7 +108,7 @@ class Playground:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

@@ -13,16 +13,18 @@ import pytest
 from syncd.demo.processes import Playground, wait_for
 from syncd.demo.world import Sandbox
 
-LIMIT, PER_S = 100, 4
-"""What the servers grant; an hour of four seconds."""
-BUDGET = LIMIT * 95 // 100
+LIMIT, PER_S = 120, 10
+"""What the servers grant; an hour of ten seconds."""
+BUDGET = LIMIT * 80 // 100
+LATE = 8
+"""Requests that may have their permit and come later, because a process stood still; a budget for each process would be 96 more."""
 TODAY = datetime.now(UTC).date()
 PERIOD = ("--since", str(TODAY - timedelta(days=500)), "--until", str(TODAY + timedelta(days=1)))
 
 
 @pytest.fixture
 def sandbox(playground: Playground) -> Sandbox:
-    sandbox = playground.start_sandbox("--history", "120")
+    sandbox = playground.start_sandbox("--history", "60")
     text = playground.config.read_text(encoding="utf-8")
     budget = f'budget = {{ requests = {BUDGET}, per = "{PER_S}s", background = 0.9 }}\npage_size = 2\npoll_interval'
     playground.config.write_text(text.replace("poll_interval", budget), encoding="utf-8")
@@ -54,13 +56,13 @@ def test_two_processes_use_a_budget_and_are_never_turned_away(
     daemon = playground.start_daemon()
     process = backfill(playground, "past")
     assert process.wait(120) == 0
-    wait_for("the work orders of the past", lambda: made(sandbox) == 36, limit_s=60)
+    wait_for("the work orders of the past", lambda: made(sandbox) == 18, limit_s=60)
     assert playground.stop(daemon) == 0
     for system, rule in limits(sandbox).items():
         assert rule["refused"] == 0, system
-        assert rule["busiest"] <= BUDGET, system
+        assert rule["busiest"] <= BUDGET + LATE, system
     busiest = max(rule["busiest"] for rule in limits(sandbox).values())
-    assert busiest >= LIMIT * 0.85, "the load was too small for the test to mean anything"
+    assert busiest >= BUDGET * 0.85, "the load was too small for the test to mean anything"
     lines = (playground.folder / "past.log").read_text(encoding="utf-8").splitlines()
     told = [json.loads(line) for line in lines if "budget.exhausted" in line]
     assert 1 <= len(told) <= 2, "once for each system at most"
@@ -71,11 +73,11 @@ def test_a_429_without_a_budget_is_waited_for_by_all(playground: Playground, san
     text = playground.config.read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("budget")]
     playground.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    limit(sandbox, 40, 2)
+    limit(sandbox, 20, 2)
     assert backfill(playground, "past").wait(120) == 0
     refused = sum(rule["refused"] for rule in limits(sandbox).values())
     served = sum(rule["served"] for rule in limits(sandbox).values())
-    assert 0 < refused < served / 10
+    assert 0 < refused < served / 5
 
 
 def used(playground: Playground) -> int:

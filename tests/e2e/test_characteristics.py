@@ -105,7 +105,7 @@ class Described:
         return [text for text in texts if f"[syncd:1:{kind}:" in text]
 
     def until(self, what: str, look: Any) -> Any:
-        return self.site.wait_for(what, look, limit_s=40)
+        return self.site.wait_for(what, look)
 
     def polled(self, times: int) -> None:
         before = self._polls()

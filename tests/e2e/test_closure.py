@@ -120,6 +120,7 @@ def test_a_closure_past_the_gate_is_told_and_undone(naive: Any) -> None:
     case.close_by_hand()
     case.until("the reopening", lambda: case.state == "in_progress" and case.notes("bypassed"))
     assert all(number in case.notes("bypassed")[0] for number in case.work_orders)
+    case.until("the alarm", lambda: case.alarms("closure.bypassed"))
     assert case.alarms("closure.bypassed") == 1
 
 
@@ -131,6 +132,7 @@ def test_work_that_opens_after_the_closure_opens_the_domain_order_again(naive: A
     made = case.post("work-orders", domain_order=case.number)
     case.until("the reopening", lambda: case.state == "in_progress" and case.notes("violated"))
     assert made["number"] in case.notes("violated")[0]
+    case.until("the alarm", lambda: case.alarms("closure.violated"))
     assert case.alarms("closure.violated") == 1
     case.finish(made["number"])
     case.until("the closure by the gate, which is asked still", lambda: case.state == "closed_complete")

@@ -21,7 +21,7 @@ import pytest
 
 from syncd.demo.processes import wait_for
 
-LIMIT_S = 40.0
+LIMIT_S = 90.0
 """How long a block may take until it shows what the page says."""
 NEVER = (1, 2, 78)
 """An unexpected failure, a wrong command line, a wrong config: nothing that a page may lead to."""

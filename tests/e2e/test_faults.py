@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 WORK_ORDERS = 4
+TIMEOUT_S = 5
+"""Some answers are waited for in vain here; longer than a busy machine is away, which would be one more outage."""
 ACL = {"message": "Operation Failed", "detail": "ACL Exception Read Failed due to security constraints"}
 RULE = {
     "message": "Operation Failed",
@@ -19,6 +21,12 @@ RULE = {
 }
 QUIET_LINES = 40
 """What the log may say about one order and one outage; the order alone takes about twenty."""
+
+
+@pytest.fixture(scope="module")
+def site(make_shared: Any) -> Any:
+    keys = {"timeout": f'"{TIMEOUT_S}s"'}
+    return make_shared({"order_management": keys, "field_service": keys})
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +96,7 @@ OUTAGES = [
     Outage("refused port", {"kind": "outage", "mode": "refuse"}),
     Outage("503", {"kind": "outage"}, error="Busy"),
     Outage("503 of order management", {"kind": "outage"}, error="Busy", system="om"),
-    Outage("slow beyond the timeout", {"kind": "latency", "ms": 1100}),
+    Outage("slow beyond the timeout", {"kind": "latency", "ms": TIMEOUT_S * 1000 + 1000}),
     Outage("reset", {"kind": "reset"}),
     Outage("401", {"kind": "status", "status": 401}, **MISCONFIGURED),
     Outage("401 of order management", {"kind": "status", "status": 401}, system="om", **MISCONFIGURED),
@@ -121,7 +129,7 @@ def test_an_outage_is_told_once_and_caught_up_with(site: Any, watch: Watch, outa
     watch.settled()
     (recovered,) = watch.told("remote.recovered")
     assert recovered["system"] == told["system"]
-    assert 0 < recovered["outage_s"] < 20
+    assert 0 < recovered["outage_s"] < 60
     assert watch.names().count(outage.event) == 1
     assert len(watch.names()) <= QUIET_LINES
 
@@ -132,7 +140,9 @@ ANSWERS = [
     pytest.param({"kind": "status", "status": 500}, id="500 before the commit"),
     pytest.param({"kind": "error_after_commit"}, id="500 after the commit"),
     pytest.param({"kind": "error_after_commit", "status": 409}, id="409 after the commit"),
-    pytest.param({"kind": "hang_after_commit", "seconds": 1.2}, id="no answer in time after the commit"),
+    pytest.param(
+        {"kind": "hang_after_commit", "seconds": TIMEOUT_S + 1}, id="no answer in time after the commit"
+    ),
     pytest.param({"kind": "dropped_202"}, id="202 dropped"),
     pytest.param({"kind": "redirect"}, id="redirect"),
     pytest.param({"kind": "html_200"}, id="HTML with status 200"),
@@ -159,7 +169,7 @@ def test_a_write_whose_answer_lies_stands_once(site: Any, watch: Watch, answer: 
 
 
 def test_an_outage_of_seconds_is_as_quiet_as_one_of_moments(site: Any, watch: Watch) -> None:
-    site.fault(kind="outage", for_s=6)
+    site.fault(kind="outage", for_s=8)
     site.approve()
     assert {e["system"] for e in watch.told("remote.unavailable", 2)} == {"order_management", "field_service"}
     assert {e["system"] for e in watch.told("remote.recovered", 2)} == {"order_management", "field_service"}

@@ -92,8 +92,13 @@ def test_a_process_that_is_killed_anywhere_loses_and_doubles_nothing(
     code, count = doomed.live()
     assert code == 0
     for die_at in deaths(share, int(count)):
-        doomed.people()
-        code, point = doomed.live(die_at)
+        for _ in range(3):
+            doomed.people()
+            code, point = doomed.live(die_at)
+            if code == -9 or share is not None:
+                break
+            # this life was shorter: on a busy machine it looks less often while it waits, so it dies sooner next time
+            die_at = 1 + surely(die_at * int(point) // int(count))  # noqa: PLW2901
         assert code == -9 or die_at >= surely(int(count)), f"call {die_at} was not reached"
         assert doomed.live()[0] == 0
         truth = read_truth(doomed.sandbox)

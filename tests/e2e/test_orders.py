@@ -37,7 +37,7 @@ class Order:
         self.do("revise", **body)
 
     def until(self, what: str, look: Any) -> Any:
-        return self.site.wait_for(what, look, limit_s=40)
+        return self.site.wait_for(what, look)
 
     def domain_orders(self) -> list[dict[str, str]]:
         return self.site.sandbox.rows("om", DOMAIN_ORDER, f"order={self.id}^ORDERBYnumber")
@@ -271,7 +271,7 @@ def test_a_cancel_that_comes_after_the_last_task_was_closed_waits_for_a_person(s
     order = Order(site)
     survey = order.surveyed()
     (work_order,) = order.work_orders(survey)
-    site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=600, count=1)
+    site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=3000, count=1)
     site.control("POST", f"domain-orders/{survey}/cancel")
     order.until("the send", lambda: not site.control("GET", "faults")["faults"])
     site.control("POST", f"work-orders/{work_order['sys_id']}/advance", to="closed")

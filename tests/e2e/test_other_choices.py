@@ -45,7 +45,7 @@ class Router:
         return next((r["sys_id"] for r in rows if r["short_description"].startswith("Managed Router")), "")
 
     def until(self, what: str, look: Any) -> Any:
-        return self.site.wait_for(what, look, limit_s=40)
+        return self.site.wait_for(what, look)
 
     def work_orders(self) -> list[dict[str, Any]]:
         rows = self.site.sandbox.report()["work_orders"]
@@ -145,7 +145,7 @@ def test_a_rule_that_matches_no_more_past_the_point_of_no_return_is_left_to_a_pe
 def test_a_cancel_that_came_too_late_holds_a_closure_until_a_person_has_seen_it(site: Any) -> None:
     """Agents close the work orders while the cancels are on their way; then the manager asks for the closure."""
     order = Router(site)
-    site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=600, count=1)
+    site.fault(system="fsm", kind="latency", method="PATCH", table="wm_order", ms=3000, count=1)
     order.act_on("suspend")
     order.until("the send", lambda: not site.control("GET", "faults")["faults"])
     for row in order.work_orders():

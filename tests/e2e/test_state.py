@@ -88,7 +88,7 @@ def test_a_newer_state_ends_with_78_and_the_way_out(
     shutil.copy(state, copy)
     sql(state, "UPDATE alembic_version SET version_num = '9999'")
     daemon = playground.start_daemon()
-    assert daemon.wait(30) == 78
+    assert daemon.wait(60) == 78
     assert "syncd state restore FILE" in (playground.folder / "daemon.log").read_text(encoding="utf-8")
     migrated = playground.verb("state", "migrate")
     assert (migrated.returncode, "install the newer syncd" in migrated.stderr) == (78, True)

@@ -88,7 +88,7 @@ def test_watching_writes_a_line_each_time_and_ends_well(playground: Playground, 
         assert watching.stdout is not None
         lines = [watching.stdout.readline() for _ in range(2)]
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 0
+        assert watching.wait(60) == 0
     assert all("  lag " in line and "  waiting 0  " in line for line in lines)
 
 
@@ -110,7 +110,7 @@ def test_watching_on_a_terminal_draws_the_page_anew(playground: Playground, sand
             drawn += next(pages)
         watching.send_signal(signal.SIGINT)
         drawn += b"".join(pages)  # nobody can leave a terminal that takes nothing any more
-        assert watching.wait(20) == 0
+        assert watching.wait(60) == 0
     os.close(ours)
     assert b"\x1b[?1049h" in drawn  # a screen of its own, so that the shell's is back afterwards
     assert b"waits for" in drawn

@@ -28,7 +28,7 @@ CLAIMS = {
 def test_every_claim_of_the_demo_holds():
     """`syncd demo --json`: one object per line, exit code 0, and each claim checked."""
     command = [sys.executable, "-m", "syncd", "demo", "--json"]
-    played = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    played = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     lines = [json.loads(line) for line in played.stdout.splitlines()]
     checked = {line["text"]: line["problems"] for line in lines if line["event"] == "checked"}
     assert {what: problems for what, problems in checked.items() if problems} == {}
