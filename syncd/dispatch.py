@@ -101,7 +101,7 @@ class Dispatch:
         """Does what the claim intends, once, and says how it ended. Raises nothing of the network.
 
         `may_send` is asked just before a write: False once the claim's lease is over, because then somebody else may
-        look for the write and believe that it never was. A create under an id of our own needs no such care.
+        look for the write and believe that it never was; or have made a work order that people have deleted since.
         """
         effect = claim.effect
         _MAY_SEND.set(may_send)
@@ -135,7 +135,7 @@ class Dispatch:
         values, unresolved, absent = self._resolver.resolved(effect)
         if absent:
             return Performed(claim, Parked(absent), refusal=absent)
-        if self._creates.tactic is not Tactic.OWN_ID and not _MAY_SEND.get()():
+        if not _MAY_SEND.get()():
             return too_late(claim)
         try:
             record = self._fsm.create_work_order(effect.target, values)

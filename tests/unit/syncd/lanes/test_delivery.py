@@ -124,6 +124,26 @@ def test_a_worker_that_settles_too_late_writes_nothing(world, events):
     assert len(world.work_orders) == 1
 
 
+def test_a_create_whose_lease_ran_out_before_its_send_is_not_sent(world, monkeypatch):
+    """Another life may have made it since, and people may have deleted it: it must not come back."""
+    world.order("Fiber Access")
+    world.settle_down(2)  # proves that the ids of creates are ours
+    world.order("Fiber Access", "Fiber Access")
+    world.take_in()
+    look = world.om.read_many
+
+    def slowly(*args):
+        world.time.pass_(61)
+        return look(*args)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(world.om, "read_many", slowly)
+        world.deliver()
+    assert len(world.work_orders) == 1
+    world.settle_down()
+    assert len(world.work_orders) == 2
+
+
 def test_every_status_that_a_poll_saw_is_noted_once_and_in_order(world):
     world.order("Fiber Access")
     world.settle_down(2)
