@@ -311,6 +311,9 @@ SCENES = (
     Scene("status notes", (router,), (state("assigned"), state("closed_complete"))),
     Scene("every state", (retracing, router), (hurried,), cycles=2),
     Scene("amendment", (router,), (line(location_name="South", priority="1"),)),
+    Scene(
+        "opened again", (router, state("closed_complete"), line(priority="1")), (state("work_in_progress"),)
+    ),
     Scene("refused amendment", (fiber,), (line(ponr="true", priority="1"),)),
     Scene("on hold", (router,), (subject("on_hold"),)),
     Scene("no rule any more", (router,), (subject(specification="Voice"),)),
