@@ -1,7 +1,7 @@
 """Decisions: what a change means for one domain order or order task.
 
 The door to the rules. Intake calls `decide` for each subject that a change concerns, `claims` and `follow_up` for
-work orders that it finds; delivery calls `settled` and `refused` in the transaction that settles an effect. Each
+work orders that it finds; `syncd.consequences` calls `settled` and `refused` in the transaction that settles an effect. Each
 returns one `Decision`, to be stored whole or not at all. Nothing here acts.
 """
 

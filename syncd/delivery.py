@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
@@ -19,15 +19,9 @@ from connectors.errors import RemoteError
 from connectors.exchanges import recorded
 from mappings import decisions
 from mappings.budget import Purpose
-from mappings.duplicates import duplicates
-from mappings.effects import WRITES_TO_FSM, Decision, EffectKind, Reason
 from mappings.keys import request_name
-from mappings.model import Facts, Kind, System
+from mappings.model import System
 from mappings.recall import RECALLED
-from mappings.references import went_without
-from mappings.scheduling import passed_on
-from mappings.standing import cancelled_by, title
-from mappings.targets import UNSENT, is_expected
 from state.store import (
     Claim,
     Done,
@@ -37,17 +31,16 @@ from state.store import (
     Parked,
     StateError,
     Store,
-    Transaction,
 )
 from syncd import logs
-from syncd.attempts import DONE_EVENTS, detail_of, entry_of, ids_of, is_news, kept
+from syncd.attempts import DONE_EVENTS, entry_of, ids_of, is_news, kept
 from syncd.budgets import Budgets
+from syncd.consequences import Consequences
 from syncd.dispatch import LANE, Dispatch
-from syncd.gate import request_settled
 from syncd.histories import Look, look_nowhere
 from syncd.logs import Log
 from syncd.observe import Observer, Sightings
-from syncd.performed import RETRY_BASE_S, Performed, leads_on, shown
+from syncd.performed import RETRY_BASE_S, Performed, shown
 from syncd.pulse import Pulse
 from syncd.timing import Spent, deciding
 
@@ -109,11 +102,9 @@ class Delivery:
         self._store = store
         self._look_between = look_between
         self._dispatch = dispatch
-        self._observer = observer
-        self._policy = policy
+        self._consequences = Consequences(observer, policy, now)
         self._log = log
         self._executor = executor
-        self._now = now
         self._owner = owner
         self._slots = slots
         self._lease_s = lease_s
@@ -249,7 +240,7 @@ class Delivery:
         sightings = Sightings()
         settled: list[Performed] = []
         with deciding(self._store, drained.spent, self._monotonic) as tx:
-            for one in (self._overtaken(tx, one) for one in performed):
+            for one in (self._consequences.overtaken(tx, one) for one in performed):
                 # a doubt that is counted by a clock of the past is left to its lease, and settles anew from its end
                 if (isinstance(one.outcome, InDoubt) and self.relieved()) or not tx.settle(
                     one.claim, kept(one)
@@ -261,7 +252,7 @@ class Delivery:
                     tx.remember(entry_of(one, self._took_ms(one.claim)))
                 if follow:
                     with tx.unremembered(so=one.claim.unremembered):
-                        self._consequences(tx, one, sightings)
+                        self._consequences.follow(tx, one, sightings)
             tx.worked(LANE, {one.claim.effect.system for one in settled if isinstance(one.outcome, Done)})
         sightings.tell(self._log)
         for one in performed:
@@ -272,95 +263,6 @@ class Delivery:
     def _took_ms(self, claim: Claim) -> int:
         now = self._monotonic()
         return round((now - self._began.get(claim.id, now)) * 1000)
-
-    def _overtaken(self, tx: Transaction, one: Performed) -> Performed:
-        """What a decision could not void while it was in doubt ends here: what surely never ran, when its order
-        is cancelled by what is stored, or its domain order gone for good, and a change of a work order that was given up
-        before it was made."""
-        effect, never_ran = one.claim.effect, one.absent or isinstance(one.outcome, NotSent)
-        if not never_ran and not one.missing:
-            return one
-        if (
-            never_ran
-            and effect.kind in WRITES_TO_FSM
-            and tx.has_vanished(effect.subject_kind, effect.subject)
-        ):
-            return replace(one, outcome=Overtaken("its domain order is gone, and it never arrived"))
-        facts = tx.facts_for(effect.subject_kind, effect.subject) if one.absent or one.missing else None
-        if facts is None:
-            return one
-        is_cancel = effect.kind is EffectKind.CANCEL_WORK_ORDER
-        source = cancelled_by(facts, self._policy()) if one.absent and not is_cancel else None
-        if source is not None:
-            return replace(one, outcome=Overtaken(f"{title(source)} is cancelled, and it never arrived"))
-        if one.missing and effect.target_kind is Kind.WORK_ORDER and not is_expected(effect.target, facts):
-            return replace(one, outcome=Overtaken("its work order was never made"))
-        return one
-
-    def _consequences(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
-        """What an outcome means: the record it showed is a sighting like any other, and notes may follow."""
-        effect, outcome = one.claim.effect, one.outcome
-        for record in shown(one):
-            self._observer.observe(tx, record, sightings)
-        if effect.kind in (EffectKind.CLOSE_DOMAIN_ORDER, EffectKind.CLEAR_REQUEST):
-            request_settled(tx, effect, outcome, one.refusal, self._now())
-        if isinstance(outcome, Done) and effect.kind is EffectKind.CREATE_WORK_ORDER:
-            self._created(tx, one, sightings)
-        facts = tx.facts_for(effect.subject_kind, effect.subject) if leads_on(one) else None
-        if facts is not None:
-            for decision in self._decisions(one, facts):
-                self._observer.apply(tx, decision, sightings, facts=facts)
-        if isinstance(outcome, Done) and outcome.record is not None and effect.references:
-            missing = went_without(effect, outcome.record, one.unresolved)
-            tx.keep_unresolved(effect, outcome.record.id, missing)
-
-    def _decisions(self, one: Performed, facts: Facts) -> Iterator[Decision]:
-        effect, outcome, policy = one.claim.effect, one.outcome, self._policy()
-        is_create = effect.kind is EffectKind.CREATE_WORK_ORDER
-        if isinstance(outcome, Done):
-            yield decisions.settled(effect, outcome.record, facts, policy, one.unresolved)
-            made = outcome.record if is_create and one.claim.unremembered else None
-            if made is not None and made.version > 0:
-                # another life may have made it, and noted a state in which it is no more
-                yield decisions.seen_again(made, facts, policy)
-        elif one.refusal or isinstance(outcome, Parked):
-            yield decisions.refused(effect, one.refusal or detail_of(outcome), facts, policy)
-        elif isinstance(outcome, Overtaken):
-            if effect.kind is EffectKind.CANCEL_WORK_ORDER:
-                yield decisions.taken_back(facts, policy)
-            if one.ahead:
-                yield passed_on(effect, one.ahead[0], facts)
-            if is_create:
-                yield _void(effect.target, facts, outcome.reason)
-            # the note that names a subject's work orders may have waited for this one
-            yield decisions.follow_up(facts, policy)
-        elif is_create:
-            yield decisions.follow_up(facts, policy)  # one that waits for people is waited for no longer
-
-    def _created(self, tx: Transaction, one: Performed, sightings: Sightings) -> None:
-        """Where the server chose the id: what waits for the work order follows it, and what doubles it is cancelled."""
-        effect, outcome = one.claim.effect, one.outcome
-        assert isinstance(outcome, Done)
-        kept = outcome.record
-        if kept is None:
-            return
-        if kept.id != effect.target:
-            tx.retarget(effect.subject, effect.target, kept.id)
-        if not one.surplus:
-            return
-        for record in one.surplus:
-            self._observer.observe(tx, record, sightings)
-        facts = tx.facts_for(effect.subject_kind, effect.subject)
-        if facts is not None:
-            twins = {kept.id, *(record.id for record in one.surplus)}
-            self._observer.apply(tx, duplicates(twins, facts, self._policy(), cancel=True), sightings)
-            sightings.add(
-                "work_order.doubled",
-                domain_order=effect.subject,
-                work_order=kept.id,
-                number=kept.number,
-                rows=len(one.surplus),
-            )
 
     def _tell(self, one: Performed, drained: Drained) -> None:
         effect, outcome = one.claim.effect, one.outcome
@@ -391,9 +293,3 @@ class Delivery:
             log.event(
                 "effect.deferred", kind=effect.kind, reason=outcome.reason, retry_in_s=outcome.retry_in_s
             )
-
-
-def _void(work_order: str, facts: Facts, reason: str) -> Decision:
-    """What waited for a work order that will never be."""
-    keys = tuple(e.key for e in facts.effects if e.target == work_order and e.status in UNSENT)
-    return Decision(facts.subject.kind, facts.subject.id, supersede=keys, because=(Reason(reason),))
