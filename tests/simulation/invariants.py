@@ -175,7 +175,7 @@ class Watch:
         before = self.truth.om.at((Kind.DOMAIN_ORDER, domain_order), looked - 300)
         if subject is None or before is None or before.get("specification") != subject.get("specification"):
             return
-        if before.state not in TRIGGER[Kind.DOMAIN_ORDER]:
+        if before.state not in TRIGGER[Kind.DOMAIN_ORDER] or self.truth.is_said_anew(subject, looked - 300):
             return
         for rule, slot in self.truth.wants(subject):
             if (domain_order, rule, slot) not in self.truth.ever_made():

@@ -118,6 +118,16 @@ class Truth:
         mine = [row for row in rows if line is not None and row.get("order_line") == line.id]
         return next((row.get("value") for row in mine if row.get("name") == name), "")
 
+    def is_said_anew(self, subject: Record, since: float) -> bool:
+        """Whether what rows say of its line was changed since an instant."""
+        line = self.line(subject)
+        return line is not None and any(
+            past[-1].at > since
+            for (kind, _), past in self.om.past.items()
+            if kind is Kind.CHARACTERISTIC
+            and any(p.record and p.record.get("order_line") == line.id for p in past)
+        )
+
     def family(self, domain_order: str) -> set[str]:
         """A domain order, its tasks, and the same of its children."""
         found = {domain_order}
