@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("syncd", "connectors", "mappings", "state")
@@ -25,6 +26,13 @@ def test_a_module_says_what_it_is_for_and_stays_readable(path: Path) -> None:
     assert text.count("\n") <= LONGEST, f"more than {LONGEST} lines"
     bare = [line.strip() for line in text.splitlines() if _EXCEPTION.search(line)]
     assert not bare, "an exception without its reason"
+
+
+def test_no_example_of_a_property_is_late() -> None:
+    """A busy machine breaks no promise, and what fails once fails again."""
+    usual = settings()
+    assert (usual.deadline, usual.derandomize) == (None, True)
+    assert HealthCheck.too_slow in usual.suppress_health_check
 
 
 def test_the_import_contracts_hold() -> None:
