@@ -26,7 +26,7 @@ def test_a_verb_beside_a_daemon_counts_as_the_daemon_does(tmp_path):
     url = f"sqlite:///{tmp_path / 'syncd.db'}"
     daemon = SteadyClock(lambda: NOON)
     with run_lock(url, says=daemon.zero.isoformat()):
-        assert abs(clock_beside(runner_says(url)).now() - daemon.now()) < timedelta(seconds=5)
+        assert abs(clock_beside(runner_says(url)).now() - daemon.now()) < timedelta(seconds=60)
 
 
 def test_a_verb_that_runs_alone_has_the_machines_clock(tmp_path):
@@ -35,7 +35,7 @@ def test_a_verb_that_runs_alone_has_the_machines_clock(tmp_path):
     with run_lock(url, says=SteadyClock(lambda: NOON).zero.isoformat()):
         pass
     assert runner_says(url) == ""
-    assert abs(clock_beside(runner_says(url)).now().timestamp() - time.time()) < 5
+    assert abs(clock_beside(runner_says(url)).now().timestamp() - time.time()) < 60
 
 
 def test_who_only_asks_keeps_nobody_from_running(tmp_path):
