@@ -157,7 +157,8 @@ class Sandbox:
         if refuse:
             server.close_port()
         else:
-            await server.open_port(self._ports[system])
+            with contextlib.suppress(OSError):  # somebody has the port for a moment: the next tick asks again
+                await server.open_port(self._ports[system])
 
     def _server(self, system: str) -> _Server:
         options = self.options

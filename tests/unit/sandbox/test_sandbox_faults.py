@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 
 import httpx
@@ -109,6 +110,16 @@ def test_a_closed_port_refuses_and_opens_again(fsm, people):
     people.do("faults", kind="outage", mode="refuse", system="fsm")
     assert until(lambda: refused(fsm))
     people.do("faults", "DELETE")
+    assert until(lambda: not refused(fsm))
+    assert fsm.call("GET", "table/wm_order").status_code == 200
+
+
+def test_a_port_that_somebody_else_has_for_a_moment_opens_when_it_is_free(fsm, people):
+    people.do("faults", kind="outage", mode="refuse", system="fsm")
+    assert until(lambda: refused(fsm))
+    with socket.create_server(("127.0.0.1", httpx.URL(fsm.url).port)):
+        people.do("faults", "DELETE")
+        time.sleep(0.3)  # many ticks; with fewer of them the test would only prove less
     assert until(lambda: not refused(fsm))
     assert fsm.call("GET", "table/wm_order").status_code == 200
 
