@@ -8,7 +8,7 @@ withdrawn, or the domain order ends.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mappings import notes
@@ -126,7 +126,9 @@ def _is_news(request: Request, reasons: tuple[str, ...], now: datetime, policy: 
     """Whether a note is due that says what holds the request."""
     if request.noted_at is None:
         return True
-    return reasons != request.noted_reasons and now - request.noted_at >= policy.closure.hold_note_interval
+    # noted in the future: the clock has been set back since
+    waited = not timedelta() <= now - request.noted_at < policy.closure.hold_note_interval
+    return reasons != request.noted_reasons and waited
 
 
 def _cleared(request: Request, field: str, evidence: Evidence, facts: Facts, policy: Policy) -> Effect:

@@ -103,7 +103,7 @@ class Gate:
             return 0
         if request.status is RequestStatus.RELEASED:
             return self._look_back(request)
-        if request.retry_after is not None and self._now() < request.retry_after:
+        if _is_too_early(request, self._now()):
             return 0
         return self._answer(request)
 
@@ -284,6 +284,13 @@ def request_settled(tx: Transaction, effect: Effect, outcome: Outcome, refusal: 
         tx.move_request(replace(request, status=RequestStatus.HELD, reasons=reasons, retry_after=again))
     elif isinstance(outcome, Overtaken):
         tx.move_request(replace(request, status=RequestStatus.WAITING))
+
+
+def _is_too_early(request: Request, now: datetime) -> bool:
+    """Whether what was refused is not tried again yet. Where more is left than any retry waits, the clock has been set back."""
+    if request.retry_after is None:
+        return False
+    return timedelta() < request.retry_after - now <= timedelta(seconds=REFUSED_RETRY_S)
 
 
 def _still_asked(tx: Transaction, request: Request) -> Request | None:

@@ -323,7 +323,8 @@ class Watch:
     def _is_same(self, standing: str, text: str) -> bool:
         """One marker is one note. A state that was put back may say what stands only in part: the rest has the same marker."""
         same = _marker(standing) == _marker(text)
-        return same and (not self.truth.forgot_at or bool(set(_lines(standing)) & set(_lines(text))))
+        parts = set(_lines(text))
+        return same and (not self.truth.forgot_at or not parts or bool(set(_lines(standing)) & parts))
 
     def seen(self) -> set[str]:
         """The work orders that the state has seen."""

@@ -93,8 +93,13 @@ OTHERS = Hold(("work order WO2 is Assigned",))
 
 @pytest.mark.parametrize(
     ("verdict", "now", "notes"),
-    [(OPEN, LATER, 0), (OTHERS, NOW + timedelta(minutes=59), 0), (OTHERS, LATER, 1)],
-    ids=["the same holds", "too soon", "something else, later"],
+    [
+        (OPEN, LATER, 0),
+        (OTHERS, NOW + timedelta(minutes=59), 0),
+        (OTHERS, LATER, 1),
+        (OTHERS, NOW - timedelta(days=3650), 1),
+    ],
+    ids=["the same holds", "too soon", "something else, later", "something else, the clock was set back"],
 )
 def test_another_hold_note_needs_another_reason_and_the_interval(evidence, facts, verdict, now, notes):
     _, noted = answered(REQUEST, OPEN, evidence, facts, POLICY, now=NOW)

@@ -228,6 +228,18 @@ def test_a_close_that_order_management_refuses_goes_back_to_held_with_its_reason
     assert state_of(gated) == "closed_complete"
 
 
+def test_a_refused_close_is_tried_again_also_where_the_clock_was_set_back(gated):
+    close_all(gated)
+    gated.om.fail("update", Refused("403", reason="not today"))
+    ask(gated)
+    gated.settle_down(3)
+    (request,) = gated.store.requests()
+    with gated.store.deciding() as tx:
+        tx.move_request(replace(request, retry_after=gated.time() + timedelta(days=3650)))
+    gated.settle_down(3)
+    assert state_of(gated) == "closed_complete"
+
+
 def test_a_persons_word_releases_against_the_gate(gated):
     ask(gated)
     gated.settle_down(3)
