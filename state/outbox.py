@@ -22,6 +22,9 @@ from state.types import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parke
 
 O = schema.outbox  # noqa: E741 - a table alias, written with its column after it
 REASON_LIMIT = 500
+SHOWN_TRIES = 5
+"""How often a review has the same content shown again that was refused."""
+_SHOWING = frozenset({EffectKind.SHOW_WORK_ORDERS, EffectKind.RELATE})
 """Characters of a reason that are kept."""
 
 
@@ -143,7 +146,9 @@ def apply(
     wanted_again = [
         key
         for key, known in stored.items()
-        if revive and known.status in sources("wanted_again") and key not in foreign
+        if known.status in sources("wanted_again")
+        and key not in foreign
+        and (revive or _is_tried_again(effects[key], known))
     ]
     born = [key for key in effects if key not in stored or key in wanted_again]
     if wanted_again:
@@ -172,6 +177,12 @@ def _stored(connection: Connection, effects: Mapping[str, Effect]) -> dict[str, 
         for row in _STORED.all(connection, {"keys": list(effects)})
     }
     return concluded.stored(connection, (one for key, one in effects.items() if key not in found)) | found
+
+
+def _is_tried_again(effect: Effect, known: Known) -> bool:
+    """What shows the work orders is given up by nobody: refused, or overtaken by a content that is gone by now, it is tried
+    again, but not for ever where a server never takes it."""
+    return effect.kind in _SHOWING and known.attempts < SHOWN_TRIES
 
 
 def _is_another(effect: Effect, row: Any) -> bool:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from mappings.model import Kind, Plan, PlannedWorkOrder
-from state.store import VanishedLink
+from mappings.effects import EffectKind
+from mappings.model import Kind, Plan, PlannedWorkOrder, System
+from state.outbox import SHOWN_TRIES
+from state.store import Overtaken, VanishedLink
 
 
 @pytest.fixture
@@ -176,3 +178,17 @@ class TestRevival:
         with store.deciding() as tx:
             assert tx.apply(make.decision(make.effect("a")), revive=False) == ()
             assert tx.apply(make.decision(make.effect("a"))) == ("a",)
+
+    def test_what_shows_work_orders_is_tried_again_but_not_for_ever(self, store, make, claim, settle, d1):
+        shown = make.effect(
+            "a",
+            kind=EffectKind.SHOW_WORK_ORDERS,
+            system=System.ORDER_MANAGEMENT,
+            target_kind=Kind.DOMAIN_ORDER,
+        )
+        for _ in range(SHOWN_TRIES):
+            with store.deciding() as tx:
+                assert tx.apply(make.decision(shown), revive=False) == ("a",)
+            settle(claim()["a"], Overtaken("refused"))
+        with store.deciding() as tx:
+            assert tx.apply(make.decision(shown), revive=False) == ()

@@ -38,6 +38,17 @@ def test_the_field_follows_its_work_orders_and_is_written_once_for_each_state(sh
     assert writes(showing) == 2
 
 
+def test_a_sweep_tries_again_what_was_refused(showing):
+    (work_order,) = showing.work_orders
+    showing.om.fail("update", Refused("no", reason="not today"))
+    showing.fsm.advance(work_order.id, "assigned")
+    showing.settle_down(3)
+    assert shown(showing).endswith(": Ready for Dispatch")
+    showing.sweep_up()
+    showing.settle_down(2)
+    assert shown(showing).endswith(": Assigned")
+
+
 def test_what_happens_between_two_deliveries_is_one_write(showing):
     (work_order,) = showing.work_orders
     for state in ("assigned", "in_progress", "draft"):
