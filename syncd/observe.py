@@ -128,7 +128,7 @@ class Observer:
 
     def relink(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
         """Links a work order to the subject that it names, whatever is remembered of it."""
-        self._link(tx, work_order, sightings)
+        self._link(tx, work_order, sightings, work_order)
 
     def decided(
         self, tx: Transaction, facts: Facts, sightings: Sightings, rule: Callable[[Facts], Decision]
@@ -271,9 +271,9 @@ class Observer:
         a catch-up only, because its create links it too."""
         named = decisions.claims(work_order, self._policy().links)
         if any(claim.origin is Origin.ADOPTED for claim in named) or tx.catching_up:
-            self._link(tx, work_order, sightings)
+            self._link(tx, work_order, sightings, work_order)
         else:  # what it was merged into may have come after it
-            self._follow_merge(tx, work_order, sightings)
+            self._follow_merge(tx, work_order, sightings, work_order)
 
     def _link(
         self, tx: Transaction, work_order: Record, sightings: Sightings, before: Record | None = None
@@ -291,7 +291,7 @@ class Observer:
                 self._link_to(
                     tx, work_order, claim.link(work_order.id, subject.id), subject, sightings, moved=moved
                 )
-        self._follow_merge(tx, work_order, sightings)
+        self._follow_merge(tx, work_order, sightings, before)
 
     def _link_to(
         self,
@@ -334,18 +334,32 @@ class Observer:
         self.apply(tx, repointing.pointed_away(work_order, facts, self._policy()), sightings)
         self._show(tx, subject.kind, subject.id, sightings)
 
-    def _follow_merge(self, tx: Transaction, work_order: Record, sightings: Sightings) -> None:
-        """The subjects of a work order that ended because another one does its work belong to that one too."""
+    def _follow_merge(
+        self, tx: Transaction, work_order: Record, sightings: Sightings, before: Record | None
+    ) -> None:
+        """The subjects of a work order that ended because another one does its work belong to that one too. Where it had
+        ended so in its version `before`, it is no news: another life may have told it."""
+        into = self._merged_into(work_order)
+        target = tx.snapshot(Kind.WORK_ORDER, into) if into else None
+        if target is None:
+            return
+        if before is not None and self._merged_into(before) == into:
+            with tx.unremembered(so=True):
+                self._take_over(tx, work_order, target, sightings)
+        else:
+            self._take_over(tx, work_order, target, sightings)
+
+    def _merged_into(self, work_order: Record) -> str:
         policy = self._policy()
-        into = merged_into(work_order, policy.links)
-        target = tx.snapshot(Kind.WORK_ORDER, into) if into and policy.has_ended(work_order.state) else None
-        for kind, subject in tx.subjects_of(Kind.WORK_ORDER, work_order.id) if target is not None else ():
-            assert target is not None
+        return merged_into(work_order, policy.links) if policy.has_ended(work_order.state) else ""
+
+    def _take_over(self, tx: Transaction, work_order: Record, target: Record, sightings: Sightings) -> None:
+        for kind, subject in tx.subjects_of(Kind.WORK_ORDER, work_order.id):
             if tx.link(Link(subject, target.id, Origin.ADOPTED, noted=True)):
                 facts = tx.facts_for(kind, subject)
                 if facts is not None:
                     tell_link(LINKED, tx, target, facts.subject, sightings, origin=Origin.ADOPTED.value)
-                    self.apply(tx, repointing.merged(work_order, target, facts, policy), sightings)
+                    self.apply(tx, repointing.merged(work_order, target, facts, self._policy()), sightings)
                     self._show(tx, kind, subject, sightings)
 
     def _show(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mappings.closure import ClosureSettings
+from mappings.links import LinkSettings
 from mappings.model import Kind, System
 from state.store import Baseline, Identity, Store, create_or_migrate
 
@@ -376,3 +377,29 @@ def test_what_another_life_has_named_is_not_named_again_by_a_hold(world, tmp_pat
     world.look()
     world.settle_down(4)
     assert ["is held" in note for note in world.notes_on("DO1")[len(before) :]] == [True]
+
+
+def test_a_merge_that_another_life_has_told_is_not_told_again(world, tmp_path):
+    """What the work order was merged into did not parse while the new state caught up."""
+    links = LinkSettings("initiated_from", "id", merged="parent")
+    world.policy = replace(world.policy, links=links)
+    world.start()
+    tell(world, (ordered, approved))
+    big = world.fsm.put(Kind.WORK_ORDER, "WO-BIG", "assigned")
+    gone, _ = world.work_orders[:2]
+    world.fsm.edit(Kind.WORK_ORDER, gone.id, "canceled", parent=big.id)
+    world.settle_down(3)
+    assert sum("[syncd:1:merged:" in note for note in world.notes_on("DO1")) == 1
+    world.fsm.unreadable.add(big.id)
+    fresh(world, tmp_path)
+    world.restart()
+    world.settle_down(4)
+    assert not world.store.catching_up()
+    world.fsm.unreadable.clear()
+    world.time.pass_(300)
+    world.settle_down(2)
+    world.fsm.edit(Kind.WORK_ORDER, gone.id, note="looked at again")
+    world.settle_down(4)
+    with world.store.deciding() as tx:
+        assert big.id in {link.work_order for link in tx.links_of(world.id("DO1"))}
+    assert sum("[syncd:1:merged:" in note for note in world.notes_on("DO1")) == 1
