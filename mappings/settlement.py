@@ -1,7 +1,7 @@
 """What follows when an effect has come to its end: the notes that say so, and what was overtaken meanwhile.
 
-Called by the consequences of a delivery in the transaction that settles an effect, after the record that the write returned was stored, and
-by intake when a link was found. Sends nothing and reads nothing.
+Called by `syncd.consequences` in the transaction that settles an effect, after the record that the write returned was
+stored, and by intake when a link was found. Sends nothing and reads nothing.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ from state.types import Claim, Done, InDoubt, NotSent, Outcome, Overtaken, Parke
 
 O = schema.outbox  # noqa: E741 - a table alias, written with its column after it
 REASON_LIMIT = 500
-SHOWN_TRIES = 5
-"""How often a review has the same content shown again that was refused."""
-_SHOWING = frozenset({EffectKind.SHOW_WORK_ORDERS, EffectKind.RELATE})
 """Characters of a reason that are kept."""
+SHOWN_TRIES = 5
+"""How often one content is sent to be shown, where it is refused and only reviews ask for it."""
+_SHOWING = frozenset({EffectKind.SHOW_WORK_ORDERS, EffectKind.RELATE})
 
 
 def sources(event: str) -> tuple[EffectStatus, ...]:

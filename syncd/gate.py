@@ -270,7 +270,7 @@ class Gate:
 
 
 def request_settled(tx: Transaction, effect: Effect, outcome: Outcome, refusal: str, now: datetime) -> None:
-    """What became of a release, or of a marker that was to be cleared, moves its request on. Called by `delivery` in the settling transaction."""
+    """What became of a release, or of a marker that was to be cleared, moves its request on. Called by `consequences`."""
     request = tx.request_of(effect.subject)
     if request is not None and effect.kind is EffectKind.CLEAR_REQUEST and refusal:
         tx.move_request(replace(request, retry_after=now + timedelta(seconds=REFUSED_RETRY_S)))

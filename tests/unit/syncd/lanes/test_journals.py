@@ -251,6 +251,13 @@ def go_on(system, kind):
     system.type(kind, record.id, "of no concern", author="syncd")
 
 
+def parses_again(world):
+    """What field service shows can be read again, and is."""
+    world.fsm.unreadable.clear()
+    world.time.pass_(300)
+    rounds(world, 8)
+
+
 def test_a_note_typed_before_there_is_a_work_order_waits_for_the_first(early):
     early.order("Fiber Access", state="draft")
     rounds(early, 2)
@@ -284,9 +291,7 @@ def test_a_note_on_a_work_order_that_does_not_parse_waits_for_it(early):
     early.fsm.unreadable.add(work_order.id)
     early.fsm.type(Kind.WORK_ORDER, work_order.id, "dog in the yard")
     rounds(early, 4)
-    early.fsm.unreadable.clear()
-    early.time.pass_(300)
-    rounds(early, 8)
+    parses_again(early)
     (text,) = here(early)
     assert "\ndog in the yard\n" in text
 
@@ -310,9 +315,7 @@ def test_a_note_on_a_closed_order_waits_for_a_work_order_that_a_restored_state_d
     early.time.pass_(3600)
     go_on(early.om, DO)
     rounds(early, 2)
-    early.fsm.unreadable.clear()
-    early.time.pass_(300)
-    rounds(early, 8)
+    parses_again(early)
     (text,) = there(early)
     assert "\nbring the router back\n" in text
 
