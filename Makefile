@@ -70,7 +70,7 @@ systemd-test: $(DEV) ## boot a real systemd in a container tree and play an oper
 
 soak: $(DEV) ## long runs that CI does not wait for
 	$(BIN)/python -m tests.simulation --seeds 1-10000 --shrink
-	$(BIN)/python -m tests.simulation.deaths --pairs 10
+	$(BIN)/python -m tests.simulation.deaths --pairs
 	SIGKILL_SHARES=20 $(BIN)/pytest -q -n 2 tests/e2e/test_killed_anywhere.py
 	$(BIN)/python -m tests.bench.retention
 

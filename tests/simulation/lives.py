@@ -116,8 +116,8 @@ class Life:
         self._sends = 0
         self._woken = False
         self._waiting: list[Callable[[], None]] = []
-        self.trail: list[str] | None = None
-        """The points passed, where somebody wants to know them."""
+        self.passing: Callable[[str], None] | None = None
+        """Told each point that is passed, where somebody wants to know them."""
         self.group = Group(machine.hub, self._gone)
         self.clock = machine.clock_beside()
         self._store = opened(machine.url, self.clock.now)
@@ -169,8 +169,8 @@ class Life:
         if not self.group.alive:
             raise Died
         self.points += 1
-        if self.trail is not None:
-            self.trail.append(name)
+        if self.passing is not None:
+            self.passing(name)
         if self.points == self.die_at:
             self.died_at = name
             self.machine.tell(self.name, f"killed at point {self.points}: {name}")

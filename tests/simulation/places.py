@@ -6,6 +6,7 @@ Each has the state as it was before the curtain rose (`ready`) and the one that 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -67,9 +68,23 @@ class Files:
         new_state(self._folder / "before.db")
 
     def raised(self) -> None:
+        self._clear()
+        shutil.copy(self._folder / "before.db", self._folder / "playing.db")
+
+    def leaves(self) -> Sequence[Mapping[str, bytes]]:
+        """What may be left of the files if the process is gone at this instant, each by the end of its name."""
+        found = {suffix: self._folder / f"playing.db{suffix}" for suffix in ("", "-wal")}
+        return [{suffix: path.read_bytes() for suffix, path in found.items() if path.exists()}]
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """These in place of what is played on. Nobody may have it open."""
+        self._clear()
+        for suffix, content in files.items():
+            self._folder.joinpath(f"playing.db{suffix}").write_bytes(content)
+
+    def _clear(self) -> None:
         for suffix in ("", "-wal", "-shm"):
             self._folder.joinpath(f"playing.db{suffix}").unlink(missing_ok=True)
-        shutil.copy(self._folder / "before.db", self._folder / "playing.db")
 
     def dying(self) -> None: ...
 
@@ -81,21 +96,35 @@ class Files:
 
 
 class Mains(Files):
-    """SQLite on a machine whose power fails with each death: the files are as of their last sync."""
+    """SQLite on a machine whose power may fail with each death: then the files are as of their last sync."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         super().__init__(folder)
         self._disk = disk
+        self.fails = True
+        """Whether the power goes with a process."""
 
     def raised(self) -> None:
         super().raised()
         self._disk.keep(self._folder / "playing.db")
 
+    def leaves(self) -> Sequence[Mapping[str, bytes]]:
+        """As they are, and as of their last sync."""
+        (written,) = super().leaves()
+        synced = self._disk.synced(self._folder / "playing.db")
+        return [written] if synced == written else [written, synced]
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        super().put(files)
+        self._disk.keep(self._folder / "playing.db")
+
     def dying(self) -> None:
-        self._disk.fail()
+        if self.fails:
+            self._disk.fail()
 
     def died(self) -> None:
-        self._disk.left(self._folder / "playing.db")
+        if self.fails:
+            self._disk.left(self._folder / "playing.db")
 
 
 class Databases:

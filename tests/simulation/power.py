@@ -124,6 +124,11 @@ class Disk:
             if Path(name).exists():
                 self._synced[name] = Path(name).read_bytes()
 
+    def synced(self, path: Path) -> dict[str, bytes]:
+        """What would be left of a database if the power failed now, by the end of the name."""
+        found = {suffix: self._synced.get(f"{path}{suffix}") for suffix in ("", "-wal")}
+        return {suffix: content for suffix, content in found.items() if content is not None}
+
     def fail(self) -> None:
         """The power fails: nothing that is synced from now on counts."""
         self._watched.clear()

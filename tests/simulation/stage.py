@@ -7,11 +7,10 @@ one point and then, after a restart, to the end. The scenes themselves are in `s
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -21,11 +20,12 @@ from mappings.model import Kind, Record, System
 from state.store import Baseline, Identity
 from syncd.backfill import Wish
 from tests.simulation import field_service as fs
+from tests.simulation.cuts import Cuts, Left, copied, restore
 from tests.simulation.engine import START, Died, Hub
 from tests.simulation.faults import Faults
 from tests.simulation.lives import Life, Machine, Variant, as_built
 from tests.simulation.network import SETTLE_S, Network
-from tests.simulation.places import Place
+from tests.simulation.places import Files, Place
 from tests.simulation.rules import policy
 from tests.simulation.server import Server, new, to
 from tests.simulation.shelf import give_back, opened
@@ -55,6 +55,8 @@ class World:
         self.om = Server("om", self.hub, skew=3.0)
         self.fsm = Server("fsm", self.hub, skew=-7.0)
         self.policy: Policy = policy()
+        self.acts = 0
+        """How many acts of the scene people have done."""
         self.url = ""
         """The state that is played on, for a verb of a person."""
 
@@ -145,7 +147,7 @@ class Played:
     view: Mapping[str, Any]
     trail: list[str]
     views: Sequence[Mapping[str, Any]] = ()
-    """What there was to see when each act was over."""
+    """What there was to see before the acts, and when each was over."""
     died_at: tuple[str, ...] = ()
     parked: int = 0
     problems: list[str] = field(default_factory=list)
@@ -178,7 +180,7 @@ class Stage:
                 self.cycles(world, life, 2)
             self.cycles(world, life, 2)
             life.group.end()
-        self._before = (world.hub.now, _copied(world.om), _copied(world.fsm), world.policy)
+        self._before = Left(0, world.hub.now, {}, copied(world.om), copied(world.fsm), world.policy)
 
     def _make_state(self, world: World) -> None:
         self.place.begin()
@@ -193,39 +195,66 @@ class Stage:
     def close(self) -> None:
         self.place.close()
 
-    def play(self, die_at: int | None = None, again: int | None = None, like: Played | None = None) -> Played:
+    def play(
+        self,
+        die_at: int | None = None,
+        again: int | None = None,
+        like: Played | None = None,
+        cuts: Cuts | None = None,
+    ) -> Played:
         """Plays to the end; with `die_at` over a death at that point, with `again` over another one in the recovery.
 
-        A recovery is over as soon as the world looks as it did in `like`, and nothing waits any more.
+        A recovery is over as soon as the world looks as it did in `like`, and nothing waits any more. `cuts` looks at the
+        points of the recovery, or of the whole playing where nobody dies.
         """
-        views: list[Mapping[str, Any]] = []
         world = self.raised()
         trail: list[str] = []
         deaths: list[str] = []
+        views = [world.view()]
         with self.machine(world, self.place.playing) as machine:
             life = Life(machine, "first", die_at=die_at)
-            life.trail = trail
-            step = -1
+            life.passing = trail.append if cuts is None or die_at else self._looking(world, machine, cuts)
             try:
                 life.recover()
-                for step in range(len(self.scene.acts)):
-                    self._act(world, machine, step)
+                for _ in self.scene.acts:
+                    self._act(world, machine)
                     self.cycles(world, life, self.scene.cycles)
                     views.append(world.view())
-                life.trail = life.die_at = None
+                life.passing = life.die_at = None
             except Died:
                 self._bury(life, deaths)
-                rest = range(step + 1, len(self.scene.acts))
-                life = self._recovered(
-                    world, machine, again, deaths, _view(like, step) if rest else _view(like)
-                )
-                for step in rest:
-                    self._act(world, machine, step)
-                    self.cycles(world, life, self.scene.cycles)
-            self.cycles(world, life, RECOVERY, SETTLE_S + 5, _view(like))
-            life.group.end()
-            self._machine, self.end = machine, world
-            return self._played(world, trail, views, deaths)
+                life = self._recovered(world, machine, again, deaths, like, cuts)
+                self._rest_of_it(world, machine, life)
+            return self._ended(world, machine, life, like, Played({}, trail, views, tuple(deaths)))
+
+    def recover(self, left: Left, like: Played, again: int | None = None, cuts: Cuts | None = None) -> Played:
+        """Goes on from what a death has left. `again` and `cuts` as in `play`."""
+        assert isinstance(self.place, Files)
+        self.place.put(left.files)
+        world = self._world(left)
+        deaths: list[str] = []
+        with self.machine(world, self.place.playing) as machine:
+            life = self._recovered(world, machine, again, deaths, like, cuts)
+            self._rest_of_it(world, machine, life)
+            return self._ended(world, machine, life, like, Played({}, [], (), tuple(deaths)))
+
+    def _rest_of_it(self, world: World, machine: Machine, life: Life) -> None:
+        """What people do after a recovery."""
+        while world.acts < len(self.scene.acts):
+            self._act(world, machine)
+            self.cycles(world, life, self.scene.cycles)
+
+    def _ended(
+        self, world: World, machine: Machine, life: Life, like: Played | None, played: Played
+    ) -> Played:
+        self.cycles(world, life, RECOVERY, SETTLE_S + 5, like.view if like else None)
+        life.group.end()
+        self._machine, self.end = machine, world
+        return self._judged(world, played)
+
+    def _looking(self, world: World, machine: Machine, cuts: Cuts) -> Callable[[str], None]:
+        ways = tuple(machine.networks.values())
+        return lambda point: cuts.passed(point, world.acts, world.om, world.fsm, world.policy, ways)
 
     def restored(self, act: Act = lambda _: None) -> Mapping[str, Any]:
         """After a playing: the state of before is put in place, somebody may act, and a new life catches up. What there is
@@ -242,8 +271,9 @@ class Stage:
         life.group.end()
         return world.view()
 
-    def _act(self, world: World, machine: Machine, step: int) -> None:
-        self.scene.acts[step](world)
+    def _act(self, world: World, machine: Machine) -> None:
+        world.acts += 1
+        self.scene.acts[world.acts - 1](world)
         machine.policy = world.policy
 
     def _bury(self, life: Life, deaths: list[str]) -> None:
@@ -257,16 +287,19 @@ class Stage:
         machine: Machine,
         again: int | None,
         deaths: list[str],
-        until: Mapping[str, Any] | None,
+        like: Played | None,
+        cuts: Cuts | None,
     ) -> Life:
         """A restart, and another one where the first dies too."""
+        until = like.views[world.acts] if like and world.acts < len(self.scene.acts) else like and like.view
         for die_at in (again, None):
             world.hub.run_until(world.hub.now + 1)
             life = Life(machine, f"life{len(deaths) + 1}", die_at=die_at)
+            life.passing = self._looking(world, machine, cuts) if cuts else None
             try:
                 life.recover()
                 self.cycles(world, life, RECOVERY, SETTLE_S + 5, until)
-                life.die_at = None  # it has come to rest before that point
+                life.die_at = life.passing = None  # it has come to rest before that point
                 return life
             except Died:
                 self._bury(life, deaths)
@@ -291,10 +324,13 @@ class Stage:
     def raised(self) -> World:
         """The world as it was before the curtain rose, and so the state."""
         self.place.raised()
+        return self._world(self._before)
+
+    def _world(self, left: Left) -> World:
         world = World()
-        world.hub.now, om, fsm, world.policy = self._before
-        _restore(world.om, om)
-        _restore(world.fsm, fsm)
+        world.hub.now, world.policy, world.acts = left.now, left.policy, left.acts
+        restore(world.om, left.om)
+        restore(world.fsm, left.fsm)
         return world
 
     @contextmanager
@@ -323,9 +359,8 @@ class Stage:
             creates=self.scene.creates,
         )
 
-    def _played(
-        self, world: World, trail: list[str], views: list[Mapping[str, Any]], deaths: list[str]
-    ) -> Played:
+    def _judged(self, world: World, played: Played) -> Played:
+        """What there is to see at the end, and what is wrong with it."""
         store = opened(self.place.playing, world.hub.instant)
         summary = store.summary()
         with store.history() as history:
@@ -338,38 +373,12 @@ class Stage:
         )
         problems = [f"{waiting} effects still wait"] if waiting else []
         problems += [f"{one.promise}: {one.reason}" for one in halts]
-        return Played(world.view(), trail, views, tuple(deaths), len(summary.parked), problems)
+        return replace(played, view=world.view(), parked=len(summary.parked), problems=problems)
 
 
 def _timeless(text: str) -> str:
     return _VERSION.sub("", _STAMP.sub("", text))
 
 
-def _view(like: Played | None, step: int | None = None) -> Mapping[str, Any] | None:
-    """How the world looked at the end, or when an act was over."""
-    if like is None:
-        return None
-    return like.view if step is None or step < 0 else like.views[step]
-
-
 def _raise(where: str, error: BaseException) -> None:
     raise AssertionError(where) from error
-
-
-_KEPT = ("tables", "relations", "past", "journal", "hidden", "garbled", "shown_at", "unwritable", "_numbers")
-
-
-def _copied(server: Server) -> dict[str, Any]:
-    """Records and entries never change, only what holds them."""
-    return {name: _shallow(getattr(server, name)) for name in _KEPT}
-
-
-def _restore(server: Server, kept: Mapping[str, Any]) -> None:
-    for name, value in kept.items():
-        setattr(server, name, _shallow(value))
-
-
-def _shallow(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: copy.copy(one) if isinstance(one, (dict, list)) else one for key, one in value.items()}
-    return copy.copy(value)

@@ -1,14 +1,15 @@
 """The daemon dies at every call of every scene, before it and after it, and starts again: the world is the same.
 
-Every point on a SQLite file; some, the same each time, by power loss and on PostgreSQL. `deaths` plays all of them there
-too, and pairs.
+Every point on a SQLite file, with the process gone or the power; some, the same each time, on PostgreSQL. `deaths` plays all of
+them there too, and pairs.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from tests.simulation.deaths import on_files, on_mains, on_postgres, sample, survives, whole
+from tests.simulation.deaths import every_death, on_files, on_postgres, sample, survives, whole
+from tests.simulation.known_bad import KNOWN_BAD
 from tests.simulation.scenes import SCENES
 from tests.simulation.stage import Scene
 
@@ -20,18 +21,7 @@ each_scene = pytest.mark.parametrize(
 @each_scene
 def test_a_death_at_any_point_changes_nothing(scene: Scene) -> None:
     with on_files(scene) as stage:
-        like = whole(stage)
-        assert stage.play().view == like.view, "the scene itself is not the same each time"
-        for number in range(1, len(like.trail) + 1):
-            survives(stage, like, number)
-
-
-@each_scene
-def test_a_power_loss_changes_nothing(scene: Scene) -> None:
-    with on_mains(scene) as stage:
-        like = whole(stage)
-        for number in sample(scene, like, 2):
-            survives(stage, like, number)
+        assert every_death(stage).failures == []
 
 
 @each_scene
@@ -41,3 +31,10 @@ def test_a_death_on_postgresql_changes_nothing(scene: Scene, postgres: str) -> N
         like = whole(stage)
         for number in sample(scene, like, 1):
             survives(stage, like, number)
+
+
+@pytest.mark.parametrize("name", ["at most once", "note without look-up"])
+def test_a_protocol_that_loses_or_doubles_does_not_survive(name: str) -> None:
+    (bad,) = (one for one in KNOWN_BAD if one.name == name)
+    with bad.planted() as variant, on_files(SCENES[0], variant) as stage:
+        assert every_death(stage).failures
