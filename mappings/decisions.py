@@ -55,9 +55,10 @@ def named(facts: Facts, policy: Policy) -> Decision:
     return combined(facts, [follow_up(facts, policy), details((), facts, policy)])
 
 
-def details(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
-    """What a subject shows of its work orders: in a field, and as rows of a relation table."""
-    return combined(facts, [in_field(changes, facts, policy), relations(changes, facts, policy)])
+def details(changes: Sequence[Change], facts: Facts, policy: Policy, away: Record | None = None) -> Decision:
+    """What a subject shows of its work orders: in a field, and as rows of a relation table. `away` is a work order that
+    was pointed elsewhere just now."""
+    return combined(facts, [in_field(changes, facts, policy, away), relations(changes, facts, policy)])
 
 
 def found_again(work_order: Record, link: Link, facts: Facts, policy: Policy) -> Decision:

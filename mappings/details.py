@@ -14,7 +14,7 @@ from mappings import notes
 from mappings.changes import Change, What
 from mappings.effects import Decision, Effect, EffectKind
 from mappings.keys import digest
-from mappings.model import Facts, System
+from mappings.model import Facts, Record, System
 from mappings.note_effects import name, nothing
 from mappings.policy import Policy
 from mappings.targets import UNSENT, unsettled
@@ -22,11 +22,11 @@ from mappings.targets import UNSENT, unsettled
 GONE = "gone from field service"
 
 
-def details(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision:
+def details(changes: Sequence[Change], facts: Facts, policy: Policy, away: Record | None = None) -> Decision:
     """The write that makes the field say what is so; nothing where it does, or where a write of the same is on its way.
 
     A domain order from before the baseline is left alone until something happens to it; none is emptied while the state may
-    not know yet what is linked.
+    not know yet what is linked, but for a field that names nothing besides the work order that was pointed `away`.
     """
     field = policy.details_fields.get(facts.subject.kind, "")
     if not field:
@@ -34,7 +34,7 @@ def details(changes: Sequence[Change], facts: Facts, policy: Policy) -> Decision
     said, wanted = facts.subject.get(field), shown(facts, policy)
     if facts.historic and not said and all(change.what is What.FIRST_SEEN for change in changes):
         return nothing(facts)
-    if facts.catching_up and not wanted:
+    if facts.catching_up and not wanted and not (away and _names_only(said, away.number)):
         return nothing(facts)
     key = f"details:{facts.subject.id}:{digest(wanted)}"
     open_ones = list(unsettled(facts, EffectKind.SHOW_WORK_ORDERS))
@@ -49,6 +49,10 @@ def shown(facts: Facts, policy: Policy) -> str:
     """What the field should say, "" for no work orders."""
     text = "; ".join(_each(facts))
     return notes.plain(text, policy.details_limit) if text else ""
+
+
+def _names_only(said: str, number: str) -> bool:
+    return all(one.startswith((f"{number} (", f"{number}: ")) for one in said.split("; "))
 
 
 def _each(facts: Facts) -> Iterator[str]:

@@ -332,7 +332,7 @@ class Observer:
             return
         tell_link("work_order.unlinked", tx, work_order, subject, sightings)
         self.apply(tx, repointing.pointed_away(work_order, facts, self._policy()), sightings)
-        self._show(tx, subject.kind, subject.id, sightings)
+        self._show(tx, subject.kind, subject.id, sightings, away=work_order)
 
     def _follow_merge(
         self, tx: Transaction, work_order: Record, sightings: Sightings, before: Record | None
@@ -362,11 +362,19 @@ class Observer:
                     self.apply(tx, repointing.merged(work_order, target, facts, self._policy()), sightings)
                     self._show(tx, kind, subject, sightings)
 
-    def _show(self, tx: Transaction, kind: Kind, subject: str, sightings: Sightings) -> None:
+    def _show(
+        self,
+        tx: Transaction,
+        kind: Kind,
+        subject: str,
+        sightings: Sightings,
+        *,
+        away: Record | None = None,
+    ) -> None:
         """What a subject shows of its work orders, as its links are now."""
         facts = tx.facts_for(kind, subject)
         if facts is not None:
-            self.apply(tx, decisions.details((), facts, self._policy()), sightings)
+            self.apply(tx, decisions.details((), facts, self._policy(), away), sightings)
 
 
 def _look_at_whole(tx: Transaction, subject: Record) -> None:

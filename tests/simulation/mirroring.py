@@ -46,6 +46,16 @@ def lacks(truth: Truth) -> Iterator[str]:
         shown = f"{work_order.number} ("
         if subject.kind is Kind.DOMAIN_ORDER and not _is_shown(subject, shown, work_order.state_label):
             yield f"L1 {subject.number} shows {subject.get(SHOWN)!r}, {work_order.number} is {work_order.state_label}"
+    for subject in truth.om.rows(Kind.DOMAIN_ORDER):
+        for work_order in truth.work_orders():
+            if f"{work_order.number} (" in subject.get(SHOWN) and not _belongs(work_order, subject, truth):
+                yield f"L1 {subject.number} shows {work_order.number}, which does not belong to it"
+
+
+def _belongs(work_order: Record, subject: Record, truth: Truth) -> bool:
+    """To the domain order that it names, or that one of a work order that was merged into it."""
+    merged = [one for one in truth.work_orders() if one.get("merged_into") == work_order.id]
+    return truth.belongs_to(work_order) == subject.id or any(_belongs(one, subject, truth) for one in merged)
 
 
 def _is_shown(subject: Record, head: str, label: str) -> bool:

@@ -130,6 +130,14 @@ def test_nothing_is_emptied_by_a_state_that_may_not_know_its_links_yet(make, pol
     assert len(details((), in_play(make, "x", catching_up=True), policy).effects) == 1
 
 
+def test_a_field_that_names_only_what_was_pointed_away_is_emptied_at_once(make, policy):
+    facts = make.facts(make.domain_order(shown=SAID), catching_up=True)
+    (effect,) = details((), facts, policy, make.work_order()).effects
+    assert effect.values == {"shown": ""}
+    both = replace(facts, subject=make.domain_order(shown=f"{SAID}; WO2 (Test): Draft"))
+    assert details((), both, policy, make.work_order()).effects == ()
+
+
 def kinds(decision):
     return [effect.kind for effect in decision.effects]
 
