@@ -20,7 +20,9 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from syncd.cli import cli
 from syncd.demo.processes import Playground, wait_for
 from syncd.demo.truth import Truth, read_truth
 from syncd.demo.world import Sandbox
@@ -100,6 +102,13 @@ class Tuned(Playground):
         told = {file.name for file in written if any(secret in file.read_bytes() for secret in SECRETS)}
         assert told <= {"password"}, "a secret was written down"
 
+    def begin(self) -> None:
+        """`syncd state init --from now`, in this process: what it takes is mostly the start of another one. As a process of its
+        own it is run where it is what a test is about."""
+        words = ("state", "init", "--from", "now", "--config", str(self.config))
+        done = CliRunner().invoke(cli, words, env=self._environment)
+        assert done.exit_code == 0, done.output
+
     def set(self, name: str, value: str) -> None:
         """A variable in the environment of the processes that are started from now on."""
         self._environment[name] = value
@@ -132,12 +141,13 @@ def keys_of(text: str) -> dict[str, str]:
 class Site:
     """One sandbox and one daemon, and what tests ask of them."""
 
-    def __init__(self, ground: Playground, *options: str) -> None:
+    def __init__(self, ground: Tuned, *options: str) -> None:
         self.ground = ground
         self.sandbox = ground.start_sandbox(*options)
-        done = ground.verb("state", "init", "--from", "now")
-        assert done.returncode == 0, done.stderr
+        ground.begin()
         self._mark = 0
+        self._read = 0
+        self._lines: list[dict[str, Any]] = []
         self._starts = 0
         self.restart()
         self.wait_for("the first passes", self._has_polled)
@@ -171,8 +181,13 @@ class Site:
 
     def lines(self) -> list[dict[str, Any]]:
         """The daemon's log, whole lines only."""
-        text = (self.ground.folder / "daemon.log").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        with (self.ground.folder / "daemon.log").open("rb") as log:
+            log.seek(self._read)  # it is asked for many times a second, and only grows
+            fresh = log.read()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._read += len(whole)
+        self._lines += [json.loads(line) for line in whole.splitlines()]
+        return list(self._lines)
 
     def events(self, name: str, since: int = 0) -> list[dict[str, Any]]:
         return [line for line in self.lines()[since:] if line["event"] == name]
@@ -241,13 +256,13 @@ def ctrl_c() -> Iterator[None]:
 
 @pytest.fixture
 def playground(tmp_path: Path) -> Iterator[Playground]:
-    ground = Tuned(tmp_path, poll="300ms")
+    ground = Tuned(tmp_path, poll="400ms")
     yield ground
     ground.close()
 
 
 def impatient(folder: Path, keys: Mapping[str, str]) -> Tuned:
-    ground = Tuned(folder, poll="200ms")
+    ground = Tuned(folder, poll="400ms")
     ground.systems = keys_of(IMPATIENT) | dict(keys)
     ground.more = '[daemon]\nlongest_pause = "1s"\nworkers = 8\n'
     ground.set("SYNCD_SANDBOX_SECRET", "sandbox-secret")
@@ -299,7 +314,7 @@ def site_of() -> Callable[..., Iterator[Site]]:
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., Site]]:
     """Makes sites of a test's own: `make_site(folder, keys of both systems, *options of the sandbox, more=config, environ=...)`."""
-    grounds: list[Playground] = []
+    grounds: list[Tuned] = []
 
     def make(
         folder: Path,
@@ -329,7 +344,7 @@ def helper() -> Callable[[str], ModuleType]:
 @pytest.fixture(scope="module")
 def make_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     """Makes sites for all tests of a module: `make_shared(keys of sections, *options of the sandbox)`."""
-    grounds: list[Playground] = []
+    grounds: list[Tuned] = []
 
     def make(sections: Mapping[str, Mapping[str, str]], *options: str, more: str = "") -> Site:
         ground = impatient(tmp_path_factory.mktemp("site"), {})
