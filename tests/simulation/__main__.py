@@ -18,6 +18,8 @@ from tests.simulation.run import one_seed
 from tests.simulation.shrink import shorter
 
 ENOUGH = 50
+TOLD_EVERY = 100
+"""Seeds between two lines of a run that takes hours."""
 
 
 def main() -> int:
@@ -29,13 +31,15 @@ def main() -> int:
     totals: Counter[str] = Counter()
     broken = 0
     with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
-        for result in pool.map(one_seed, seeds):
+        for number, result in enumerate(pool.map(one_seed, seeds), 1):
             fired.update(result.fired)
             totals.update({name: int(value * 1000) for name, value in result.figures.items()})
             if not result.ok:
                 broken += 1
                 told = shorter(result) if args.shrink else result
                 _say(told.told(args.story) + "\n")
+            if number % TOLD_EVERY == 0 and number < len(seeds):
+                _say(f"{number} seeds in {time.monotonic() - began:.0f} s, {broken} with a broken promise")
     _report(len(seeds), broken, fired, totals, time.monotonic() - began)
     silent = sorted(ALL - fired.keys())
     if silent and len(seeds) >= ENOUGH:
