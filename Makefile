@@ -53,11 +53,11 @@ unit: $(DEV) ## unit, contract and tidy tests; the rules with branch coverage
 simulation: $(DEV) ## every crash point, the known-bad protocols, worlds with faults
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/simulation/test_crash_points.py
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/simulation --ignore tests/simulation/test_crash_points.py
-	$(BIN)/python -m tests.simulation --seeds 1-200
+	$(BIN)/python -m tests.simulation --seeds 1-200 --shrink
 
 SEEDS ?= 1-1000
 seeds: $(DEV) ## worlds with faults, on all cores (SEEDS=1-1000)
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --shrink
 
 e2e: $(DEV) ## the real processes against the sandbox, from the sources
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/e2e

@@ -1,6 +1,6 @@
 """A few whole seeds: every promise holds, the healed world is in step, and a seed is the same run whatever the process.
 
-`make test` runs a thousand of them (`python -m tests.simulation`); here are the first, so that a failure is quickly seen.
+`make test` runs two hundred of them (`python -m tests.simulation`); here are the first, so that a failure is quickly seen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.simulation.run import Plan, Result, simulate
 SEEDS = range(1, 6)
 SHORT = "orders=6, lives=2, active_s=300.0"
 FAULTS = 35
-"""How many kinds of faults strike in a handful of seeds at least; the thousand demand each one."""
+"""How many kinds of faults strike in a handful of seeds at least; a long run demands each one."""
 ROOT = Path(__file__).parents[2]
 
 
