@@ -6,6 +6,7 @@ records stay. Called by `daemon` and `wiring`; `syncd state rebind` accepts anot
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ class Identities:
         self._wanted = wanted
         self._log = log
         self._strangers = set(systems)
+        self._lock = threading.Lock()
 
     def strangers(self) -> frozenset[System]:
         """Systems that nothing may be sent to yet. What goes to field service is looked up in order management first."""
@@ -63,12 +65,17 @@ class Identities:
         if found.wrong:
             self._log.event("identity.changed", system=system, found=found.wrong, next=NEXT)
             raise IdentityChanged(_stranger(system, found.wrong))
+        if moved:
+            self._store.moved(self._wanted[system])
+        with self._lock:
+            first = system in self._strangers
+            self._strangers.discard(system)
+        if not first:
+            return  # another lane met it meanwhile, and has told
         if found.unproven:
             self._log.event("identity.unproven", system=system, found=found.unproven)
         if moved:
-            self._store.moved(self._wanted[system])
             self._log.event("identity.moved", system=system)
-        self._strangers.discard(system)
 
     def check(self, system: System) -> None:
         """As `recognise`, and stores and tells nothing: for plans."""

@@ -62,6 +62,24 @@ def test_so_few_records_that_people_may_have_deleted_them_make_no_stranger(world
     assert [(e["event"], e["level"]) for e in events] == [("identity.unproven", "warning")]
 
 
+def test_two_lanes_that_meet_it_at_once_tell_it_once(world, events, monkeypatch):
+    world.order("Fiber Access")
+    world.settle_down(2)
+    world.fsm.records.clear()
+    events.clear()
+    ours = identities(world)
+    read = world.fsm.read_many
+
+    def read_while_another_lane_asks(*asked):
+        monkeypatch.setattr(world.fsm, "read_many", read)
+        ours.recognise(System.FIELD_SERVICE)
+        return read(*asked)
+
+    monkeypatch.setattr(world.fsm, "read_many", read_while_another_lane_asks)
+    ours.recognise(System.FIELD_SERVICE)
+    assert [e["event"] for e in events] == ["identity.unproven"]
+
+
 def test_under_another_url_even_one_that_is_gone_makes_a_stranger(world):
     world.order("Fiber Access")
     world.settle_down(2)
