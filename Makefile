@@ -60,7 +60,7 @@ seeds: $(DEV) ## worlds with faults, on all cores (SEEDS=1-1000)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --shrink
 
 e2e: $(DEV) ## the real processes against the sandbox, from the sources
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/e2e
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder tests/e2e
 
 wheel: $(DEV) ## build the wheel, install it elsewhere, run the e2e tests against it
 	./tests/wheel.sh

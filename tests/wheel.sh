@@ -27,5 +27,5 @@ cd "$work/elsewhere"
 where="$("$work/env/bin/python" -c 'import syncd, os; print(os.path.dirname(syncd.__file__))')"
 case "$where" in "$work/env"/*) ;; *) echo "syncd was not imported from the wheel" >&2; exit 1 ;; esac
 # more workers than processors: for half of its time a test waits
-"$work/env/bin/python" -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder --import-mode=importlib -p no:cacheprovider \
+"$work/env/bin/python" -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder --import-mode=importlib -p no:cacheprovider \
     -W ignore::pytest.PytestUnknownMarkWarning tests/e2e

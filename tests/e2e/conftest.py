@@ -11,6 +11,7 @@ import importlib.util
 import json
 import re
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -20,15 +21,27 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from syncd.cli import cli
 from syncd.demo.processes import Playground, wait_for
 from syncd.demo.truth import Truth, read_truth
 from syncd.demo.world import Sandbox
 
 WORK_ORDERS_PER_LOCATION = 4
-LONGEST = ("sweep", "faults", "backfill", "auth", "explain", "budget", "scenario", "service", "documents")
+LONGEST = [
+    "faults",
+    "scenario",
+    "documents",
+    "notes_both_ways",
+    "orders",
+    "service",
+    "budget",
+    "auth",
+    "killed_anywhere",
+    "backfill",
+    "closure",
+    "several_daemons",
+    "story",
+]
 """Files that take longest, longest first: begun last, one of them would keep a single worker busy at the end."""
 IMPATIENT = """
 timeout = "10s"
@@ -102,12 +115,13 @@ class Tuned(Playground):
         told = {file.name for file in written if any(secret in file.read_bytes() for secret in SECRETS)}
         assert told <= {"password"}, "a secret was written down"
 
-    def begin(self) -> None:
-        """`syncd state init --from now`, in this process: what it takes is mostly the start of another one. As a process of its
-        own it is run where it is what a test is about."""
-        words = ("state", "init", "--from", "now", "--config", str(self.config))
-        done = CliRunner().invoke(cli, words, env=self._environment)
-        assert done.exit_code == 0, done.output
+    verbs: Any = None
+    """What one-shot verbs are forked from: `forked.Verbs`."""
+
+    def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        words = (*arguments, "--config", str(self.config))
+        done: subprocess.CompletedProcess[str] = self.verbs.run(words, self._environment, self.folder)
+        return done
 
     def set(self, name: str, value: str) -> None:
         """A variable in the environment of the processes that are started from now on."""
@@ -144,7 +158,8 @@ class Site:
     def __init__(self, ground: Tuned, *options: str) -> None:
         self.ground = ground
         self.sandbox = ground.start_sandbox(*options)
-        ground.begin()
+        done = ground.verb("state", "init", "--from", "now")
+        assert done.returncode == 0, done.stderr
         self._mark = 0
         self._read = 0
         self._lines: list[dict[str, Any]] = []
@@ -252,6 +267,14 @@ def ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def verbs() -> Iterator[None]:
+    """One-shot verbs are forked from one process for each worker."""
+    Tuned.verbs = _load("forked").Verbs()
+    yield
+    Tuned.verbs.close()
 
 
 @pytest.fixture

@@ -146,8 +146,12 @@ def test_a_refused_create_goes_on_or_is_given_up_on_a_persons_word(
     assert "dropped" in said(playground, "quarantine", "drop", given_up, *word)
     sandbox.control("DELETE", f"faults/{fault['id']}")
     said(playground, "quarantine", "retry", key)
-    said(playground, "once")
-    assert len(linked(sandbox, fiber)) == 1
+
+    def made() -> list[Row]:
+        said(playground, "once")  # the first looks whether it stands, and must wait until it may believe that
+        return linked(sandbox, fiber)
+
+    assert len(wait_for("the work order", made, every_s=0.5)) == 1
     subject_id = given_up.split(":")[1]
     assert given_up.removeprefix("create:") not in str(linked(sandbox, {"sys_id": subject_id}))
     assert "A. Meier dropped" in said(playground, "explain", subject_id)

@@ -107,8 +107,9 @@ def test_a_restored_backup_doubles_nothing(
 
 def test_a_restore_under_a_running_daemon_is_refused(playground: Playground, sandbox: Sandbox) -> None:
     playground.start_daemon()
+    log = playground.folder / "daemon.log"
+    wait_for("the daemon", lambda: "daemon.started" in log.read_text(encoding="utf-8"), every_s=0.1)
     assert playground.verb("state", "backup", "kept.db").returncode == 0
-    wait_for("the daemon", sandbox.reads, every_s=0.1)
     refused = playground.verb("state", "restore", "kept.db")
     assert refused.returncode == 75
 
