@@ -104,6 +104,8 @@ class Tuned(Playground):
     single: Mapping[str, Mapping[str, str]] = {}
     """Keys of one section, by its name."""
     more = ""
+    verbs: Any = None
+    """What one-shot verbs are forked from: `forked.Verbs`."""
 
     def start_sandbox(self, *options: str) -> Sandbox:
         return super().start_sandbox(*options, *(() if "--password" in options else ("--password", PASSWORD)))
@@ -114,9 +116,6 @@ class Tuned(Playground):
         written = (file for file in self.folder.rglob("*") if file.is_file() and file.name != "sandbox.log")
         told = {file.name for file in written if any(secret in file.read_bytes() for secret in SECRETS)}
         assert told <= {"password"}, "a secret was written down"
-
-    verbs: Any = None
-    """What one-shot verbs are forked from: `forked.Verbs`."""
 
     def verb(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         words = (*arguments, "--config", str(self.config))

@@ -2,7 +2,7 @@
 
 `python forked.py SOCKET` waits for command lines, each with the files that its output goes to, and runs each in a process
 of its own: an environment, a directory, streams, an exit code. Whether a verb starts by itself is for the tests that type
-commands into a shell, for those that start daemons, and for `tests/unit/cli`. `Verbs` is the side of the tests.
+commands into a shell, for those that start daemons, and for `tests/unit/syncd/test_cli.py`. `Verbs` is the side of the tests.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -107,6 +108,8 @@ def _become(asked: Mapping[str, object], out: int, err: int) -> None:
         main()
     except SystemExit as end:
         code = end.code
+    except BaseException:  # noqa: BLE001 - said as an interpreter says it that ends of it
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -93,7 +93,7 @@ def _restarts(
 
 
 def _with_and_without_power(place: Mains, act: Callable[[], None]) -> None:
-    for place.fails in (True, False):
+    for place.fails in (False, True):
         act()
 
 
@@ -120,7 +120,8 @@ class Told:
 
 
 def every_death(stage: Stage, *, pairs: bool = False) -> Told:
-    """A process, or the power, is gone at every point of a scene; with `pairs` once more at every point of each recovery."""
+    """A process, or the power, is gone at every point of a scene; with `pairs` once more at every point of each recovery,
+    but of those after a point where a request is on its way."""
     place = stage.place
     assert isinstance(place, Mains)
     like, cuts = whole(stage), Cuts(place)

@@ -53,9 +53,11 @@ def lacks(truth: Truth) -> Iterator[str]:
 
 
 def _belongs(work_order: Record, subject: Record, truth: Truth) -> bool:
-    """To the domain order that it names, or that one of a work order that was merged into it."""
-    merged = [one for one in truth.work_orders() if one.get("merged_into") == work_order.id]
-    return truth.belongs_to(work_order) == subject.id or any(_belongs(one, subject, truth) for one in merged)
+    """To the domain order that it names, or that one of a work order that was merged into it, at once or over others."""
+    served = {work_order.id}
+    while more := {one.id for one in truth.work_orders() if one.get("merged_into") in served} - served:
+        served |= more
+    return any(one.id in served and truth.belongs_to(one) == subject.id for one in truth.work_orders())
 
 
 def _is_shown(subject: Record, head: str, label: str) -> bool:
