@@ -11,7 +11,7 @@ import pytest
 from connectors.errors import Misconfigured, Unreachable
 from state.types import StateLocked, StateMissing
 from syncd import exits
-from syncd.cli import invoke
+from syncd.cli import VERBS, invoke
 from syncd.cli.failures import code_of, tell
 
 HEAVY = ("pydantic", "httpx", "sqlalchemy", "rich", "structlog", "apscheduler", "orjson", "alembic")
@@ -37,6 +37,15 @@ def test_importing_the_command_line_imports_nothing_heavy():
     script = f"import sys, syncd.cli; print([m for m in {HEAVY} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", [verb for verbs in VERBS.values() for verb in verbs])
+def test_a_verb_starts_in_an_interpreter_that_has_imported_nothing(verb):
+    """The end-to-end tests fork verbs from a process in which each has been imported after others."""
+    command = [sys.executable, "-m", "syncd", verb, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"syncd {verb}" in done.stdout
 
 
 def test_help_names_every_verb(run):
